@@ -15,7 +15,7 @@ def encoder(spec: Mapping[str, Any]):
 
 
 def pooling(spec: Mapping[str, Any]):
-    """Pooling from its entry, e.g. `{"name": "gem", "p": 3.0}`: a callable on (batch, time, bands, channels)."""
+    """Pooling from its entry, e.g. `{"name": "gem", "p": 3.0}`: a callable on frames."""
     return poolings.REGISTRY.build(spec)
 
 
@@ -30,7 +30,7 @@ def normalization(spec: Mapping[str, Any]):
 
 
 def detector(spec: Mapping[str, Any]):
-    """Detector from `{"backend": {...}, "normalization": {...}}`; the normalization may be left out, or a list."""
+    """Detector from `{"backend": {...}, "normalization": {...}}`; the latter may be left out, or a list."""
     from asdflow.detector import Detector
 
     return Detector.from_spec(spec)

@@ -1,4 +1,4 @@
-"""Reading and writing products: whole files only, checked against their schema both ways, same bytes always."""
+"""Reading and writing products: whole files, checked against their schema both ways, same bytes always."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def writer(
 ) -> Iterator:
     """Stream a product in row groups: yields a function that writes one checked pyarrow.Table as one group.
 
-    The caller delivers the groups sorted by the schema's key. Nothing appears under `path` before the block ends.
+    The caller delivers the groups sorted by the schema's key. `path` appears when the block ends.
     """
     schema = SCHEMAS[kind]
     arrow = (arrow or schema.arrow()).with_metadata(
