@@ -21,11 +21,11 @@ Layers = Annotated[
 class Encoder(ABC):
     """Waveforms to frozen features.
 
-    A member is a frozen dataclass that inherits from this class. Its fields are its parameters, `layers` is one
-    of them. Building it is cheap; weights load on first use (`functools.cached_property`).
+    A member is a frozen dataclass that inherits from this class. Its fields are its parameters, `layers` is
+    one of them. Building it is cheap; weights load on first use (`functools.cached_property`).
 
-    A member supplies `sample_rate`, `layers`, `available_layers`, `min_samples`, `output_shape`, `frame_times`
-    and `_forward`; everything else is here.
+    A member supplies `sample_rate`, `layers`, `available_layers`, `min_samples`, `output_shape`,
+    `frame_times` and `_forward`; everything else is here.
     """
 
     #: What `_forward` is given: float32 arrays of this library.
@@ -59,7 +59,7 @@ class Encoder(ABC):
 
     @abstractmethod
     def _forward(self, waveforms: Any) -> dict[str, Any]:
-        """(batch, samples) float32 of `library`, already checked, to {layer: (batch, time, bands, channels)}."""
+        """(batch, samples) float32 of `library`, checked, to {layer: (batch, time, bands, channels)}."""
 
     def layer_frames(self, waveforms: Any) -> dict[str, Any]:
         """Frames of every selected layer, from one pass.
@@ -85,7 +85,7 @@ class Encoder(ABC):
         return {layer: convert(outputs[layer], kind) for layer in self.layers}
 
     def frames(self, waveforms: Any) -> Any:
-        """The frames of the one selected layer (see `layer_frames`). ConfigError when several are selected."""
+        """Frames of the one selected layer (see `layer_frames`). ConfigError when several are selected."""
         return self.layer_frames(waveforms)[self.one_layer()]
 
     def one_layer(self, layer: str | None = None) -> str:

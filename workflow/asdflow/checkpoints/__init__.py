@@ -1,0 +1,18 @@
+"""Checkpoints: files of weights, known by name in resources/encoders.yaml, fetched once, checked always."""
+
+from asdflow.checkpoints.listing import describe
+from asdflow.checkpoints.registry import Checkpoint, checkpoint, load_registry, names
+from asdflow.checkpoints.store import default_folder, fetch, locate, resolve, sha256_of
+
+__all__ = [
+    "Checkpoint",
+    "checkpoint",
+    "default_folder",
+    "describe",
+    "fetch",
+    "load_registry",
+    "locate",
+    "names",
+    "resolve",
+    "sha256_of",
+]
