@@ -1,0 +1,72 @@
+"""Resampling by a rational factor: one stated filter, the same bits on any number of threads."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import gcd
+
+import numpy as np
+
+from asdflow.errors import DataError
+
+ZERO_CROSSINGS = 64
+"""Half length of the filter, in samples of the lower rate."""
+
+CUTOFF = 0.94
+"""Where the filter has fallen to one half, as a fraction of the lower Nyquist frequency."""
+
+BETA = 12.0
+"""Kaiser window: ripple and stop band below -110 dB; flat to 0.88, closed at 1.00 of the lower Nyquist."""
+
+MAX_FACTOR = 200_000
+"""Largest term of the reduced ratio: beyond it the filter would not fit into memory."""
+
+
+def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
+    """Waveform at another rate.
+
+    Linear phase, without delay: the sample at time t stays at time t. Outside the waveform is silence.
+    Windowed-sinc polyphase filter (Smith, "Digital audio resampling", 2002) in float64, on one thread.
+
+    Parameters
+    ----------
+    waveform : (samples,) float
+    from_hz, to_hz : int
+        Rates, Hz.
+
+    Returns
+    -------
+    (ceil(samples * to_hz / from_hz),) float64
+
+    Raises
+    ------
+    DataError
+        The ratio of the rates has terms above `MAX_FACTOR`.
+    """
+    waveform = np.asarray(waveform, dtype=np.float64)
+    if from_hz == to_hz:
+        return waveform
+    divisor = gcd(from_hz, to_hz)
+    up, down = to_hz // divisor, from_hz // divisor
+    if max(up, down) > MAX_FACTOR:
+        raise DataError(
+            f"sample rate {from_hz} Hz",
+            f"cannot be converted to {to_hz} Hz: the ratio {up}/{down} has a term above {MAX_FACTOR}",
+            "Convert the files to a usual rate (16000, 44100, 48000 Hz, ...) first.",
+        )
+    from scipy.signal import resample_poly  # takes a second to import, and most data need no resampling
+
+    return resample_poly(waveform, up, down, window=_filter(max(up, down)))
+
+
+def resampled_samples(samples: int, from_hz: int, to_hz: int) -> int:
+    """Length of `resample`'s result."""
+    return -(-samples * to_hz // from_hz)
+
+
+@cache
+def _filter(factor: int) -> np.ndarray:
+    """Low-pass of `2 * ZERO_CROSSINGS * factor + 1` taps, unit gain at 0 Hz."""
+    half = ZERO_CROSSINGS * factor
+    taps = np.sinc(np.arange(-half, half + 1) * (CUTOFF / factor)) * np.kaiser(2 * half + 1, BETA)
+    return taps / taps.sum()

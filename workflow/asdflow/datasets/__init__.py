@@ -1,0 +1,36 @@
+"""Data sets: where clips come from. One file a kind; a configuration entry names its kind.
+
+datasets:
+  mine: {kind: folder, root: recordings, audio: {level: rms}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from asdflow.errors import ConfigError
+from asdflow.registry import Registry
+
+REGISTRY = Registry("dataset kind", __name__)
+register = REGISTRY.register
+
+
+def build(spec: Mapping[str, Any]):
+    """Data set from its configuration entry, e.g. `{"kind": "folder", "root": "recordings"}`.
+
+    Returns an `asdflow.datasets.base.Dataset`. Raises ConfigError for an unknown kind, option or value, with
+    the nearest valid one.
+    """
+    from asdflow.datasets.base import common_options
+
+    if not isinstance(spec, Mapping) or "kind" not in spec:
+        raise ConfigError(
+            f"dataset {spec!r}",
+            "has no kind",
+            f"Write it as {{kind: ..., option: value}}. Known kinds: {', '.join(REGISTRY.names())}.",
+        )
+    options = {key: value for key, value in spec.items() if key != "kind"}
+    own, common = common_options(options)
+    return replace(REGISTRY.build({"name": spec["kind"], **own}), **common)

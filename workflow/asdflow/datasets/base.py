@@ -1,0 +1,163 @@
+"""What every kind of data set answers, and the options that all of them share."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from asdflow.audio import AudioOptions
+from asdflow.errors import ConfigError
+from asdflow.noise import NoiseOptions
+
+
+@dataclass(frozen=True)
+class ClipRow:
+    """One planned clip: what is known of it before its file is opened.
+
+    Parameters
+    ----------
+    path : str
+        Audio file relative to the root of the data set, "/" between folders.
+    section : str
+        One bank and one AUC each; "00" where a data set has no sections.
+    split : str
+        "train" (the bank), "test" or "supplemental".
+    start_s : float
+        Where the clip starts in the file, seconds.
+    duration_s : float or None
+        How long it is, seconds. None: to the end of the file.
+    domain : str or None
+        "source", "target", or None where the data set has no domains.
+    label : str or None
+        "normal", "anomaly", or None where unknown.
+    recording : str
+        Clips of one recording are not independent. Default: the path without suffix.
+    attributes : dict of str to str
+        Operating conditions.
+    """
+
+    path: str
+    section: str = "00"
+    split: str = "train"
+    start_s: float = 0.0
+    duration_s: float | None = None
+    domain: str | None = None
+    label: str | None = None
+    recording: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if not self.recording:
+            object.__setattr__(self, "recording", without_suffix(self.path))
+
+    @property
+    def segment(self) -> bool:
+        """Whether the clip is a part of its file."""
+        return self.start_s > 0 or self.duration_s is not None
+
+    @property
+    def clip(self) -> str:
+        """Identity within the data set: path without suffix, "#start" (seconds) added for a segment."""
+        start = f"{self.start_s:.6f}".rstrip("0").rstrip(".")
+        return without_suffix(self.path) + (f"#{start}" if self.segment else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(ABC):
+    """Base of every kind: a frozen dataclass whose fields are the options of the configuration entry.
+
+    In every method `name` is the entry's name in the configuration and `base` the working directory that
+    relative paths refer to. No method decodes audio; `asdflow.clips.table` does that.
+    """
+
+    simulated: ClassVar[bool] = False
+    """True where the sound is computed: the report says so on every page that shows it."""
+
+    audio: Annotated[AudioOptions, Field(description="How a file becomes the waveform of a clip.")] = field(
+        default_factory=AudioOptions
+    )
+    noise: Annotated[
+        NoiseOptions | None,
+        Field(description="Noise mixed into every clip. Default: none."),
+    ] = None
+
+    @abstractmethod
+    def machine_names(self, name: str, base: Path) -> list[str]:
+        """Sorted machines. Cheap: it runs whenever the DAG is read, also before anything was downloaded."""
+
+    @abstractmethod
+    def root(self, name: str, base: Path) -> Path:
+        """Folder that the paths of the clips are relative to, e.g. results/data/{name} or the user's own."""
+
+    @abstractmethod
+    def source_files(self, name: str, base: Path, machine: str) -> list[str]:
+        """Files of the user that the clips table of `machine` depends on, as Snakemake inputs.
+
+        Empty for a kind whose files another rule makes: that rule's product is then the dependency. Files
+        that are missing are left out, so that the clips table, not Snakemake, reports them with a remedy.
+        """
+
+    @abstractmethod
+    def clip_rows(self, name: str, base: Path, machine: str) -> list[ClipRow]:
+        """Planned clips of a machine, from names and tables alone.
+
+        Raises DataError when a name or a table cannot be understood, naming the file and the remedy.
+        """
+
+    def noise_files(self, base: Path) -> list[str]:
+        """Noise recordings that the frames depend on; empty unless noise is taken from files."""
+        return [] if self.noise is None else self.noise.files(base)
+
+
+def without_suffix(path: str) -> str:
+    """Path without the suffix of its file name: "fan/train/a.wav" -> "fan/train/a"."""
+    return str(PurePosixPath(path).with_suffix(""))
+
+
+def common_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of an entry, split: those of its kind as they are, and `audio` and `noise` built.
+
+    They are built apart so that an error names the inner key. Raises ConfigError.
+    """
+    own = dict(options)
+    common = {}
+    for key, cls in (("audio", AudioOptions), ("noise", NoiseOptions)):
+        if (spec := own.pop(key, None)) is not None:
+            common[key] = spec if isinstance(spec, cls) else validated(cls, key, spec)
+    return own, common
+
+
+def validated(cls: type, where: str, spec: Mapping[str, Any]) -> Any:
+    """Options object of class `cls` from a mapping. Raises ConfigError with the nearest valid key."""
+    known = [field.name for field in fields(cls)]
+    if not isinstance(spec, Mapping):
+        raise ConfigError(where, f"must be options, got {spec!r}", f"Known options: {', '.join(known)}.")
+    try:  # as JSON, where strict types still allow a mapping to become an object
+        return _adapter(cls).validate_json(json.dumps(dict(spec), default=str))
+    except ValidationError as error:
+        errors = error.errors()
+    first = errors[0]
+    key = str(first["loc"][0]) if first["loc"] else ""
+    place = f"{where}.{key}" if key else where
+    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(place, "is not known", f"{hint}Known: {', '.join(known)}.")
+    if first["type"] == "missing":
+        raise ConfigError(place, "is missing", f"Add {key} to {where}.")
+    # A value of several possible types fails once for each of them.
+    wanted = dict.fromkeys(each["msg"] for each in errors if each["loc"][:1] == first["loc"][:1])
+    raise ConfigError(place, f"{', or: '.join(wanted)}, got {spec[key]!r}", "Correct the value.")
+
+
+@cache
+def _adapter(cls: type) -> TypeAdapter:
+    return TypeAdapter(cls)
