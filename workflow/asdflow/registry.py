@@ -8,8 +8,11 @@ documentation are made.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import importlib
+import json
+import os
 import pkgutil
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -87,8 +90,10 @@ class Registry:
             )
         name = spec["name"]
         adapter = self.adapter(name)
+        options = {key: value for key, value in spec.items() if key != "name"}
         try:
-            return adapter.validate_python({key: value for key, value in spec.items() if key != "name"})
+            # A configuration entry is JSON: a list may be a tuple, but "3" and true are no numbers.
+            return adapter.validate_json(json.dumps(options, default=_plain))
         except ValidationError as error:
             raise self._explain(name, error) from None
 
@@ -108,6 +113,17 @@ class Registry:
         if first["type"] == "missing":
             return ConfigError(where, "is missing", f"Add it to the entry of {name!r}.")
         return ConfigError(where, f"{first['msg']}, got {first['input']!r}", "Correct the value.")
+
+
+def _plain(value: Any) -> Any:
+    """Values that Python callers use where YAML would have text, numbers or mappings."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{value!r} cannot stand in a configuration entry")
 
 
 @cache

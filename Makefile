@@ -1,0 +1,41 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CORES  ?= all
+BIN    := .venv/bin
+# A lock that the kernel releases when the run is killed; Snakemake's own would have to be removed by hand.
+LOCKED := $(if $(shell command -v flock),flock --no-fork -n -E 75 .venv/run.lock,)
+RUN    := $(LOCKED) $(BIN)/snakemake $(if $(LOCKED),--nolock,) --cores $(CORES)
+
+.PHONY: demo test lint reproduce reference docs clean
+
+demo: .venv/installed                ## the main job on the embedded data set
+	@$(RUN) --configfile config/demo.yaml all
+	@$(BIN)/asdflow leaderboard --limit 12
+	@echo "Report: results/report.html"
+
+test: .venv/tested                   ## the whole suite
+	@$(BIN)/pytest -n $(if $(filter all,$(CORES)),auto,$(CORES)) --dist loadgroup
+
+lint: .venv/tested                   ## style of Python, rules and workflow
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules
+	@$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+reproduce: .venv/installed           ## the demo twice, on 1 and on all cores: same bytes, same numbers
+	@$(BIN)/asdflow reproduce --configfile config/demo.yaml
+
+docs: .venv/installed                ## schema and option pages, made from the code
+	@$(BIN)/asdflow docs
+
+clean:                               ## forget every result, keep the environment
+	rm -rf results .snakemake
+
+.venv/installed: pyproject.toml envs/lock.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asdflow needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint envs/lock.txt --editable .
+	@touch $@
+
+.venv/tested: .venv/installed
+	$(BIN)/pip install --quiet --constraint envs/lock.txt --editable '.[test]'
+	@touch $@

@@ -1,0 +1,77 @@
+"""asdflow: from recordings to a report. See README.md, config/README.md and the rules in rules/."""
+
+import os
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+# A file named with --configfile is the whole study; without one, the default study is read.
+if not workflow.overwrite_configfiles:
+
+    configfile: os.path.join(workflow.basedir, "config/config.yaml")
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/encoders.smk"
+include: "rules/features.smk"
+include: "rules/embeddings.smk"
+include: "rules/distances.smk"
+include: "rules/scores.smk"
+include: "rules/fusion.smk"
+include: "rules/evaluation.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+
+
+wildcard_constraints:
+    dataset="|".join(study.datasets),
+    encoder="|".join(study.encoders),
+    pooling="|".join(study.poolings),
+    detector="|".join(study.detectors),
+    machine="[^/]+",
+    layer="[^/]+",
+
+
+report: os.path.join(workflow.basedir, "workflow/report/workflow.rst")
+
+
+localrules:
+    all,
+    frames,
+    scores,
+    metrics,
+    figures,
+
+
+rule all:
+    default_target: True
+    """Everything: the report, the leaderboard and every figure."""
+    input:
+        "results/report.html",
+        "results/leaderboard.csv",
+
+
+rule frames:
+    """Encoder features of every data set."""
+    input:
+        plan.all_frames(),
+
+
+rule scores:
+    """Scores of every detector and fusion."""
+    input:
+        plan.all_scores(),
+
+
+rule metrics:
+    """Metrics with confidence intervals."""
+    input:
+        plan.all_metrics(),
+
+
+rule figures:
+    """Pictures."""
+    input:
+        plan.all_figures(),

@@ -1,0 +1,15 @@
+"""The checked study and the files it asks for. No rules here; what decides anything is in the library."""
+
+from pathlib import Path
+
+from asdflow.config import load
+from asdflow.errors import AsdflowError
+from asdflow.plan import Plan
+from snakemake.exceptions import WorkflowError
+
+try:
+    study = load(config, workflow.configfiles)
+    plan = Plan(study, Path.cwd())
+    plan.machines
+except AsdflowError as error:
+    raise WorkflowError(str(error)) from None

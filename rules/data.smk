@@ -1,0 +1,44 @@
+"""Recordings and the clips table."""
+
+
+rule simulate:
+    """Sounds of one simulated machine, in the folders and names of DCASE."""
+    output:
+        directory("results/data/{dataset}/{machine}"),
+    log:
+        "results/logs/simulate/{dataset}/{machine}.log",
+    benchmark:
+        "results/benchmarks/simulate/{dataset}/{machine}.tsv"
+    wildcard_constraints:
+        dataset="|".join(plan.of_kind("factory")) or "none",
+    conda:
+        "../envs/asdflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        spec=plan.data_spec,
+        code=plan.code("simulate", "datasets", "dataset"),
+    script:
+        "../workflow/scripts/simulate.py"
+
+
+rule clips:
+    """One row a clip: what it is, where it is, and whether its sound can be used."""
+    input:
+        recordings=plan.recordings,
+    output:
+        "results/clips/{dataset}/{machine}.parquet",
+    log:
+        "results/logs/clips/{dataset}/{machine}.log",
+    conda:
+        "../envs/asdflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        spec=plan.data_spec,
+        code=plan.code("clips", "datasets", "dataset"),
+        schema=plan.schema("clips"),
+    script:
+        "../workflow/scripts/clips.py"

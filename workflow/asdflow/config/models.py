@@ -1,0 +1,62 @@
+"""Typed models of everything in the configuration that is not a member of an axis."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# Entry names become folders and file names, in the study and on other people's disks.
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+
+
+class Model(BaseModel):
+    """Refuses unknown keys and values of a wrong type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class MetricsOptions(Model):
+    """How systems are scored and how sure one can be of it."""
+
+    rounds: int = Field(1000, ge=100, description="Bootstrap rounds behind each interval.")
+    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Coverage of the intervals.")
+
+
+class ReportOptions(Model):
+    """What the report shows besides its tables."""
+
+    system: str | None = Field(
+        None,
+        description="Detector or fusion whose most and least anomalous clips are shown; "
+        "the best of the leaderboard if absent.",
+    )
+    clips: int = Field(
+        2, ge=0, le=10, description="Most, and as many least, anomalous clips for each machine."
+    )
+
+
+class StudyModel(Model):
+    """One study: a grid of data sets, encoders, poolings, detectors and fusions."""
+
+    title: str = Field("Training-free anomalous sound detection", description="Heading of the report.")
+    datasets: dict[Name, Any] = Field(
+        description="Recordings; each entry has a `kind` and the options of that kind.", min_length=1
+    )
+    encoders: dict[Name, Any] = Field(
+        description="Frozen networks or transforms that turn sound into frames.", min_length=1
+    )
+    poolings: dict[Name, Any] = Field(description="Rules from frames to one vector a clip.", min_length=1)
+    detectors: dict[Name, Any] = Field(
+        description="Scoring rules: a backend and, where wanted, one normalization or a list of them.",
+        min_length=1,
+    )
+    fusions: dict[Name, Any] = Field(
+        default_factory=dict, description="Rules that make one score from those of all detectors."
+    )
+    figures: dict[Name, Any] = Field(
+        default_factory=dict, description="Pictures of the report; every registered figure if absent."
+    )
+    metrics: MetricsOptions = Field(default_factory=MetricsOptions, description="How systems are scored.")
+    report: ReportOptions = Field(default_factory=ReportOptions, description="What the report shows.")

@@ -1,0 +1,233 @@
+"""Which files a study asks for, and what decides each: the part of the DAG that is not plain wiring.
+
+Methods that take `wildcards` answer for one job, the others for the whole study. No product is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from asdflow import checkpoints, datasets
+from asdflow.config import Study
+from asdflow.digests import code_digest, schema_digest
+from asdflow.errors import ConfigError
+
+FEATURES = "results/{stage}/{dataset}/{encoder}/{layer}/{pooling}"
+
+
+class Plan:
+    """Files and parameters of a study.
+
+    Parameters
+    ----------
+    study : Study
+        The checked configuration.
+    base : path
+        Working directory, which relative paths of the configuration refer to.
+    """
+
+    def __init__(self, study: Study, base: Path) -> None:
+        self.study, self.base = study, base
+
+    # -- data sets -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def datasets(self) -> Mapping[str, Any]:
+        """Data-set objects by name."""
+        return {name: datasets.build(spec) for name, spec in self.study.datasets.items()}
+
+    @cached_property
+    def machines(self) -> Mapping[str, list[str]]:
+        """Machine names of every data set; known before anything was downloaded."""
+        return {name: data.machine_names(name, self.base) for name, data in self.datasets.items()}
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Names of the data sets of a kind."""
+        return [name for name, spec in self.study.datasets.items() if spec["kind"] == kind]
+
+    def recordings(self, wildcards) -> list[str]:
+        """What the clips table of a machine depends on: the user's files, or the folder a rule makes."""
+        data = self.datasets[wildcards.dataset]
+        if self.study.datasets[wildcards.dataset]["kind"] == "factory":
+            return [f"results/data/{wildcards.dataset}/{wildcards.machine}"]
+        return data.source_files(wildcards.dataset, self.base, wildcards.machine)
+
+    def data_spec(self, wildcards) -> dict[str, Any]:
+        """Options that decide a data set's recordings and clips table."""
+        spec = self.study.datasets[wildcards.dataset]
+        return {key: value for key, value in spec.items() if key not in ("audio", "noise")}
+
+    def sound_spec(self, wildcards) -> dict[str, Any]:
+        """Options that decide how a clip is read: channel, level, length, noise."""
+        spec = self.study.datasets[wildcards.dataset]
+        return {key: spec.get(key) for key in ("audio", "noise")}
+
+    def clips(self, wildcards) -> list[str]:
+        """Clips tables of every machine of a data set."""
+        name = wildcards.dataset
+        return [f"results/clips/{name}/{machine}.parquet" for machine in self.machines[name]]
+
+    # -- files of the whole study ----------------------------------------------------------------------------
+
+    def features(self, dataset: str) -> Iterator[dict[str, str]]:
+        """Every (dataset, encoder, layer, pooling) of a data set."""
+        for encoder, layers in self.study.layers.items():
+            for layer in layers:
+                for pooling in self.study.poolings:
+                    yield {"dataset": dataset, "encoder": encoder, "layer": layer, "pooling": pooling}
+
+    def all_frames(self) -> list[str]:
+        """Frames of every data set, encoder and machine."""
+        return [
+            f"results/frames/{dataset}/{encoder}/{machine}.parquet"
+            for dataset, machines in self.machines.items()
+            for encoder in self.study.encoders
+            for machine in machines
+        ]
+
+    def all_scores(self) -> list[str]:
+        """Scores of every detector and fusion."""
+        return [
+            file
+            for dataset in self.study.datasets
+            for names in self.features(dataset)
+            for system in self.systems
+            for file in self.score_files(names, system)
+        ]
+
+    def all_metrics(self, dataset: str | None = None) -> list[str]:
+        """Metrics of every encoder, layer and pooling, of one data set or of all."""
+        chosen = [dataset] if dataset else list(self.study.datasets)
+        return [
+            FEATURES.format(stage="metrics", **names) + ".parquet"
+            for dataset in chosen
+            for names in self.features(dataset)
+        ]
+
+    def all_figures(self) -> list[str]:
+        """Every figure of every data set."""
+        return [
+            f"results/figures/{dataset}/{figure}.svg"
+            for dataset in self.study.datasets
+            for figure in self.study.figures
+        ]
+
+    def all_clips(self) -> list[str]:
+        """Clips tables of the whole study."""
+        return [
+            f"results/clips/{dataset}/{machine}.parquet"
+            for dataset, machines in self.machines.items()
+            for machine in machines
+        ]
+
+    # -- systems ---------------------------------------------------------------------------------------------
+
+    @property
+    def systems(self) -> dict[str, str]:
+        """Name to kind of every system: detectors first, then fusions."""
+        return dict.fromkeys(self.study.detectors, "detector") | dict.fromkeys(self.study.fusions, "fusion")
+
+    def score_files(self, names: Mapping[str, str], system: str) -> list[str]:
+        """Score files of a system, one a machine."""
+        stage = "scores" if self.systems[system] == "detector" else "fusion"
+        folder = FEATURES.format(stage=stage, **names)
+        return [f"{folder}/{system}/{machine}.parquet" for machine in self.machines[names["dataset"]]]
+
+    def shared_distances(self, wildcards) -> list[str]:
+        """Distance files that a detector works from."""
+        folder = FEATURES.format(stage="distances", **wildcards)
+        return [
+            f"{folder}/{metric}/{wildcards.machine}.parquet"
+            for metric in self.study.shared_metrics[wildcards.detector]
+        ]
+
+    def fused(self, wildcards) -> list[str]:
+        """Score files that a fusion combines: those of every detector."""
+        folder = FEATURES.format(stage="scores", **wildcards)
+        return [f"{folder}/{detector}/{wildcards.machine}.parquet" for detector in self.study.detectors]
+
+    def evaluated(self, wildcards) -> list[str]:
+        """Score files behind one metrics file: every system and machine."""
+        return [file for system in self.systems for file in self.score_files(wildcards, system)]
+
+    # -- what decides a product besides its inputs -----------------------------------------------------------
+
+    def code(self, script: str, axis: str = "", entry: str = "") -> Callable:
+        """Parameter function: digest of a script and of the member that `wildcards.<entry>` names.
+
+        Parameters
+        ----------
+        script : str
+            Script of the rule.
+        axis : str
+            Key of the configuration, e.g. "poolings".
+        entry : str
+            Wildcard that holds the entry's name, e.g. "pooling".
+        """
+
+        def digest(wildcards) -> str:
+            if not axis:
+                return code_digest(script)
+            spec = getattr(self.study, axis)[getattr(wildcards, entry)]
+            return code_digest(script, *member_modules(axis, spec))
+
+        return digest
+
+    @staticmethod
+    def schema(kind: str) -> str:
+        """Digest of a product's schema."""
+        return schema_digest(kind)
+
+    # -- weights ---------------------------------------------------------------------------------------------
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Where weight files lie."""
+        return checkpoints.default_folder()
+
+    def checkpoints(self, wildcards) -> list[str]:
+        """Weight files that an encoder reads; none for transforms without weights."""
+        reference = self.study.encoders[wildcards.encoder].get("checkpoint")
+        if reference is None:
+            return []
+        if reference in checkpoints.names():
+            return [str(self.checkpoint_folder / checkpoints.checkpoint(reference).file)]
+        return [reference]
+
+    def checkpoint_entry(self, wildcards) -> dict[str, Any]:
+        """Name and hash of the registered checkpoint that a file should be."""
+        for name in checkpoints.names():
+            entry = checkpoints.checkpoint(name)
+            if entry.file == wildcards.file:
+                return {"name": name, "sha256": entry.sha256}
+        raise ConfigError(wildcards.file, "is no registered checkpoint", "See `asdflow encoders`.")
+
+    # -- inputs of figures and report ------------------------------------------------------------------------
+
+    def drawn(self, wildcards) -> list[str]:
+        """Score files of a data set: every system."""
+        return [
+            file
+            for names in self.features(wildcards.dataset)
+            for system in self.systems
+            for file in self.score_files(names, system)
+        ]
+
+    def noise(self, wildcards) -> list[str]:
+        """Noise recordings that are mixed into a data set."""
+        return self.datasets[wildcards.dataset].noise_files(self.base)
+
+
+def member_modules(axis: str, spec: Mapping[str, Any]) -> list[str]:
+    """Modules of the members that a specification names, e.g. ["asdflow.poolings.gem"]."""
+    if axis == "detectors":
+        several = spec["normalization"]
+        parts = several if isinstance(several, list) else [several]
+        return [f"asdflow.backends.{spec['backend']['name']}"] + [
+            f"asdflow.normalizations.{part['name']}" for part in parts
+        ]
+    package = {"fusions": "fusion"}.get(axis, axis)
+    return [f"asdflow.{package}.{spec.get('kind') or spec['name']}"]

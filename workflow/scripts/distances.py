@@ -1,0 +1,15 @@
+"""Distances of every clip to the bank of its section."""
+
+from asdflow import tables
+from asdflow.job import run
+from asdflow.scoring import distance_columns
+
+
+def main(snakemake):
+    """Table "embeddings" -> table "distances"."""
+    metric = snakemake.wildcards.metric
+    embeddings = tables.read(snakemake.input.embeddings, "embeddings")
+    tables.write(snakemake.output[0], "distances", distance_columns(embeddings, metric), {"metric": metric})
+
+
+run(main, snakemake)  # noqa: F821
