@@ -5,17 +5,26 @@ nothing.
 """
 
 from asdflow.metrics.dcase import Score, compute, official, official_2020, official_2021, simple
+from asdflow.metrics.decisions import Alarms, decide, f1, threshold
+from asdflow.metrics.pairs import Difference, compare, paired
 from asdflow.metrics.roc import auc, pauc
 from asdflow.metrics.table import evaluate
 
 __all__ = [
+    "Alarms",
+    "Difference",
     "Score",
     "auc",
+    "compare",
     "compute",
+    "decide",
     "evaluate",
+    "f1",
     "official",
     "official_2020",
     "official_2021",
+    "paired",
     "pauc",
     "simple",
+    "threshold",
 ]

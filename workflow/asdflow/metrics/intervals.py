@@ -8,7 +8,7 @@ import numpy as np
 
 from asdflow.errors import ConfigError
 
-METHODS = ("percentile", "bca")
+METHODS = ("percentile", "bca", "jackknife")
 
 
 def check(rounds: int, confidence: float, method: str = "percentile") -> None:
@@ -24,6 +24,22 @@ def check(rounds: int, confidence: float, method: str = "percentile") -> None:
         )
     if method not in METHODS:
         raise ConfigError("method", f"is {method!r}", f"Use one of {', '.join(METHODS)}.")
+
+
+def ends(
+    value: np.ndarray,
+    resampled: np.ndarray,
+    left_out: np.ndarray,
+    stratum: np.ndarray,
+    confidence: float,
+    method: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high (S,) by the method's name, from value (S,), resampled (S, R) and left_out (S, J)."""
+    if method == "percentile":
+        return percentile(resampled, confidence)
+    if method == "jackknife":
+        return jackknife(value, left_out, stratum, confidence)
+    return bca(value, resampled, left_out, stratum, confidence)
 
 
 def percentile(resampled: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:

@@ -65,7 +65,7 @@ class Measure:
 
 
 def ordered_sum(values: np.ndarray, axis: int) -> np.ndarray:
-    """Sum in index order. `numpy.sum` orders by memory layout, so its last bit changes with the array's shape."""
+    """Sum in index order: the last bit of `numpy.sum` depends on the shape and layout of the whole array."""
     return np.take(np.cumsum(values, axis=axis), -1, axis=axis)
 
 

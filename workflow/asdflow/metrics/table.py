@@ -6,15 +6,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from asdflow.errors import DataError
 from asdflow.metrics import intervals
-from asdflow.metrics.dcase import over_sections, overall
 from asdflow.metrics.labels import Labels, labels
 from asdflow.metrics.measure import OFFICIAL, Measure, Term
-from asdflow.metrics.resampled import Resampled, matrix, resample
+from asdflow.metrics.resampled import Resamples, matrix, of_everything, of_section, resample
 from asdflow.metrics.resampling import Units
 from asdflow.metrics.resampling import units as units_of
 
 ALL = "all"
+_WHERE = ("system", "machine", "section", "metric")
+_NUMBERS = ("value", "low", "high", "confidence", "normal", "anomaly", "units")
+COLUMNS = (*_WHERE, *_NUMBERS)
 
 
 def evaluate(
@@ -30,7 +33,7 @@ def evaluate(
     method: str = "percentile",
     measure: Measure = OFFICIAL,
 ) -> dict[str, list]:
-    """Every system's metrics with bootstrap intervals.
+    """Every system's metrics with intervals.
 
     Parameters
     ----------
@@ -46,7 +49,8 @@ def evaluate(
         Coverage of the intervals, in (0, 1).
     seed_name : str
         Name that seeds the resamples, e.g. the data set's; the same for all systems that are to be compared.
-    method : "percentile" or "bca"
+    method : "percentile", "bca" or "jackknife"
+        The last uses no resamples and no seed.
     measure : Measure
         What is computed; the official score unless another is named.
 
@@ -63,126 +67,75 @@ def evaluate(
     Raises
     ------
     DataError
-        As `official`; recording has nulls.
+        As `official`; recording has nulls; a machine is called "all".
     ConfigError
         No systems, too few rounds for the confidence, unknown method.
     """
     intervals.check(rounds, confidence, method)
     known = labels(anomaly, domain, machine, section)
+    if ALL in known.machine:
+        raise DataError(
+            "machine 'all'", "is the name of the mean over machines", "Give the machine another name."
+        )
     score = matrix(systems, known)
     groups = units_of(known, recording)
-    machines = list(resample(measure, score, known, groups, rounds, seed_name, leave_one_out=method == "bca"))
-    rows = [row for part in machines for row in _sections(measure, part, known, method, confidence)]
-    rows += _everything(measure, machines, known, groups, method, confidence)
-    names = list(systems)
-    table = [
-        (names[index], machine, section, metric, value, low, high, confidence, *counts)
-        for machine, section, metric, counts, ends in rows
-        for index, (value, low, high) in enumerate(zip(*ends, strict=True))
-    ]
-    columns = (
-        "system",
-        "machine",
-        "section",
-        "metric",
-        "value",
-        "low",
-        "high",
-        "confidence",
-        "normal",
-        "anomaly",
-        "units",
+    replay = resample(
+        measure,
+        score,
+        known,
+        groups,
+        rounds if method != "jackknife" else 0,
+        seed_name,
+        leave_one_out=method != "percentile",
     )
-    return dict(zip(columns, map(list, zip(*sorted(table), strict=True)), strict=True))
-
-
-def _sections(measure: Measure, part: Resampled, known: Labels, method: str, confidence: float):
-    """Rows of one machine's sections: (machine, section, metric, counts, ends of all systems)."""
-    stratum = part.units.stratum[part.units.free]
-    for index, section in enumerate(part.sections):
-        values, left = part.values[index], part.left_out[index]
-        metrics = [(term.name, values[:, i], left[:, i], (term,)) for i, term in enumerate(measure.terms)]
-        metrics.append(
-            (measure.name, measure.join(values, axis=1), measure.join(left, axis=1), measure.terms)
+    machines = list(replay)
+    rows = []
+    for part in machines:
+        for index, place in enumerate(part.sections):
+            for metric in of_section(measure, part, index):
+                count = _counts(known, place.rows, metric.terms, part.units)
+                rows += _rows(
+                    systems, place.machine, place.section, metric, count, part.stratum, method, confidence
+                )
+    metrics, stratum = of_everything(measure, machines, known)
+    for metric in metrics:
+        count = tuple(
+            sum(c) for c in zip(*(_counts(known, u.rows, metric.terms, u) for u in groups), strict=True)
         )
-        for name, value, missed, terms in metrics:
-            if np.isnan(value).any():
-                continue
-            counts = _counts(known, section.rows, terms, part.units)
-            yield (
-                section.machine,
-                section.section,
-                name,
-                counts,
-                _ends(value, missed, stratum, counts[2], method, confidence),
-            )
+        rows += _rows(systems, ALL, ALL, metric, count, stratum, method, confidence)
+    return dict(zip(COLUMNS, map(list, zip(*sorted(rows), strict=True)), strict=True))
 
 
-def _everything(
-    measure: Measure,
-    machines: list[Resampled],
-    known: Labels,
-    groups: list[Units],
+def _rows(
+    systems: Mapping[str, object],
+    machine: str,
+    section: str,
+    metric: Resamples,
+    count: tuple[int, int, int],
+    stratum: np.ndarray,
     method: str,
     confidence: float,
-):
-    """Rows over all machines."""
-    values = np.concatenate([part.values for part in machines])
-    left, stratum = leave_one_out(machines)
-    of_terms = (
-        over_sections(measure, values.swapaxes(1, 2), known),
-        over_sections(measure, left.swapaxes(1, 2), known),
-    )
-    metrics = [(term.name, of_terms[0][i], of_terms[1][i], (term,)) for i, term in enumerate(measure.terms)]
-    metrics.append(
-        (
-            measure.name,
-            overall(measure, values.swapaxes(1, 2), known),
-            overall(measure, left.swapaxes(1, 2), known),
-            measure.terms,
-        )
-    )
-    for name, value, missed, terms in metrics:
-        if np.isnan(value).any():
-            continue
-        counts = np.sum([_counts(known, unit.rows, terms, unit) for unit in groups], axis=0).tolist()
-        yield ALL, ALL, name, tuple(counts), _ends(value, missed, stratum, counts[2], method, confidence)
-
-
-def leave_one_out(machines: list[Resampled]) -> tuple[np.ndarray, np.ndarray]:
-    """(sections, systems, terms, J): all sections without one free unit of any machine; its stratum (J,)."""
-    blocks, stratum, offset = [], [], 0
-    widths = [part.left_out.shape[-1] for part in machines]
-    for index, part in enumerate(machines):
-        before, after = sum(widths[:index]), sum(widths[index + 1 :])
-        point = part.values[..., :1]
-        blocks.append(
-            np.concatenate([point.repeat(before, -1), part.left_out, point.repeat(after, -1)], axis=-1)
-        )
-        if widths[index]:
-            stratum.append(part.units.stratum[part.units.free] + offset)
-        offset += len(part.units.strata)
-    return np.concatenate(blocks), np.concatenate(stratum) if stratum else np.empty(0, dtype=np.int64)
-
-
-def _ends(
-    value: np.ndarray, left: np.ndarray, stratum: np.ndarray, units: int, method: str, confidence: float
-):
-    """(systems,) value, low and high from (systems, 1 + R) and (systems, J)."""
-    point, resampled = value[:, 0], value[:, 1:]
-    if units == 0:
-        return point, np.zeros_like(point), np.ones_like(point)
-    if method == "bca":
-        low, high = intervals.bca(point, resampled, left, stratum, confidence)
+) -> list[tuple]:
+    """One row a system; none when the metric does not exist."""
+    point = metric.values[:, 0]
+    if np.isnan(point).any():
+        return []
+    if count[2] == 0:
+        low, high = np.zeros_like(point), np.ones_like(point)
     else:
-        low, high = intervals.percentile(resampled, confidence)
-    return tuple(np.clip(ends, 0.0, 1.0).tolist() for ends in (point, low, high))
+        low, high = intervals.ends(point, metric.values[:, 1:], metric.left_out, stratum, confidence, method)
+    return [
+        (name, machine, section, metric.name, *numbers, confidence, *count)
+        for name, *numbers in zip(
+            systems, *(np.clip(ends, 0.0, 1.0).tolist() for ends in (point, low, high)), strict=True
+        )
+    ]
 
 
-def _counts(known: Labels, rows: np.ndarray, terms: tuple[Term, ...], unit: Units) -> tuple[int, int, int]:
+def _counts(known: Labels, rows: np.ndarray, terms: tuple[Term, ...], units: Units) -> tuple[int, int, int]:
     """Normal clips, anomalous clips and free units behind some terms, among `rows`."""
     anomaly = known.anomaly[rows]
     normal = np.any([known.scope(rows, term.normals) for term in terms], axis=0) & ~anomaly
     anomalous = np.any([known.scope(rows, term.anomalies) for term in terms], axis=0) & anomaly
-    behind = unit.unit[np.isin(unit.rows, rows[normal | anomalous])]
-    return int(normal.sum()), int(anomalous.sum()), int(unit.free[np.unique(behind)].sum())
+    behind = np.unique(units.unit[np.searchsorted(units.rows, rows[normal | anomalous])])
+    return int(normal.sum()), int(anomalous.sum()), int(units.free[behind].sum())
