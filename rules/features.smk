@@ -6,6 +6,7 @@ rule frames_of_machine:
     input:
         recordings=plan.recordings,
         clips="results/clips/{dataset}/{machine}.parquet",
+        lengths=plan.lengths,
         checkpoints=plan.checkpoints,
         noise=plan.noise,
     output:

@@ -70,6 +70,10 @@ class Plan:
         name = wildcards.dataset
         return [f"results/clips/{name}/{machine}.parquet" for machine in self.machines[name]]
 
+    def lengths(self, wildcards) -> list[str]:
+        """Clips tables that decide how long every clip is made; none unless they are filled to the longest."""
+        return self.clips(wildcards) if self.datasets[wildcards.dataset].audio.needs_longest else []
+
     # -- files of the whole study ----------------------------------------------------------------------------
 
     def features(self, dataset: str) -> Iterator[dict[str, str]]:

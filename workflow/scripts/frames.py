@@ -1,8 +1,11 @@
 """Encoder features of one machine."""
 
+from pathlib import Path
+
 from asdflow import build, datasets, extraction, tables
-from asdflow.audio import loader
+from asdflow.clips import longest_s, require_usable
 from asdflow.job import run
+from asdflow.waveforms import loader
 
 
 def main(snakemake):
@@ -10,13 +13,16 @@ def main(snakemake):
     params, names = snakemake.params, snakemake.wildcards
     clips = tables.read(snakemake.input.clips, "clips")
     data = datasets.build(params.data | params.sound)
+    everything = [tables.read(file, "clips") for file in snakemake.input.lengths]
+    longest = longest_s(everything) if everything else None
+    encoder = build.encoder(params.encoder)
+    require_usable(clips, data.audio, encoder.sample_rate, encoder.min_samples, names.encoder, longest)
     extraction.extract(
         clips,
-        loader(data, names.dataset, clips),
-        build.encoder(params.encoder),
+        loader(data, names.dataset, Path.cwd(), longest),
+        encoder,
         snakemake.output[0],
         {"data": params.data, "sound": params.sound, "encoder": params.encoder},
-        label=f"{names.dataset} {names.encoder} {names.machine}",
     )
 
 
