@@ -24,7 +24,7 @@ def distance_columns(embeddings: pa.Table, metric: str) -> dict[str, Any]:
     for section in sections(embeddings):
         bank, test = embedding_parts(embeddings, section)
         rows = np.concatenate([section.train, section.test])
-        values = np.concatenate([pairwise(bank, bank, metric), pairwise(test, bank, metric)])
+        values = np.concatenate([pairwise(bank, None, metric), pairwise(test, bank, metric)])
         parts.append((rows, tables.vectors(values, pa.large_list(pa.float64()))))
     rows = np.concatenate([rows for rows, _ in parts])
     taken = embeddings.select(["machine", "section", "clip", "split"]).take(pa.array(rows))
