@@ -61,3 +61,24 @@ def _state(path: Path, sha256: str | None) -> str:
     if sha256 is None:
         return "unverified"
     return "verified" if sha256_of(path) == sha256 else "wrong file"
+
+
+def listing_text(folder: str | Path | None = None) -> str:
+    """The listing as text: one block an encoder, and how to provide what is absent."""
+    rows = describe(folder)
+    blocks = []
+    for name in dict.fromkeys(row.encoder for row in rows):
+        own = [row for row in rows if row.encoder == name]
+        lines = [name if own[0].checkpoint else f"{name}: {own[0].title}. {_meaning(own[0].state)}"]
+        for row in own:
+            if row.checkpoint:
+                lines.append(f"  {row.checkpoint}: {row.title} ({row.licence})")
+                lines.append(f"    {_meaning(row.state)}: {row.path}")
+                size = f"{row.bytes:,} bytes" if row.bytes else "size not published"
+                lines.append(f"    {size}, SHA-256 {row.sha256 or 'not published'}")
+        blocks.append("\n".join(lines))
+    return "\n".join(blocks)
+
+
+def _meaning(state: str) -> str:
+    return f"{state} ({STATES[state]})"

@@ -17,6 +17,11 @@ Layers = Annotated[
     Field(strict=False, min_length=1, description="Layers whose frames are kept; all come from one pass."),
 ]
 
+Storage = Annotated[
+    Literal["float32", "float16"],
+    Field(description="Precision to which stored frames are rounded; float16 halves the files."),
+]
+
 
 class Encoder(ABC):
     """Waveforms to frozen features.
@@ -35,6 +40,7 @@ class Encoder(ABC):
 
     sample_rate: int  # Hz
     layers: tuple[str, ...]  # selected, in the order of the configuration
+    storage: str = "float32"  # what the extraction rounds frames to; a member may make it a parameter
 
     @property
     @abstractmethod
@@ -106,9 +112,14 @@ class Encoder(ABC):
         return convert(waveforms, self.library)
 
 
-def check_waveforms(waveforms: Any, name: str, min_samples: int, sample_rate: int) -> None:
-    """Raise DataError unless waveforms are (batch, samples), floating, long enough and finite."""
-    where = f"encoder {name!r}, waveforms"
+def check_waveforms(
+    waveforms: Any, name: str, min_samples: int, sample_rate: int, where: object = None
+) -> None:
+    """Raise DataError unless waveforms are (batch, samples), floating, long enough and finite.
+
+    `where` names what is at fault in the message, for example the file; default: the encoder's input.
+    """
+    where = where or f"encoder {name!r}, waveforms"
     shape = tuple(getattr(waveforms, "shape", ()))
     if len(shape) != 2:
         raise DataError(

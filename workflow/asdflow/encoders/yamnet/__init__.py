@@ -11,7 +11,7 @@ from pydantic import Field
 
 from asdflow import checkpoints
 from asdflow.encoders import register
-from asdflow.encoders.base import Encoder, Layers, check_layers
+from asdflow.encoders.base import Encoder, Layers, Storage, check_layers
 from asdflow.errors import ConfigError
 
 RATE = 16000
@@ -34,8 +34,8 @@ class YAMNet(Encoder):
     """Frames of a layer of YAMNet, its time and frequency axes kept.
 
     The clip is cut into patches of 0.975 s every `hop_s`; each is a log-mel picture (96 steps x 64 bands,
-    125 to 7500 Hz, log(mel + 0.001)) that passes 14 blocks. `layerN` is the output of block N after its ReLU6,
-    `embedding` the mean of layer14 over time and bands. The steps of all patches follow each other.
+    125 to 7500 Hz, log(mel + 0.001)) that passes 14 blocks. `layerN` is the output of block N after its
+    ReLU6, `embedding` the mean of layer14 over time and bands. The steps of all patches follow each other.
 
     Source: Plakal and Ellis, YAMNet, TensorFlow model garden 2019; MobileNet: Howard et al. 2017,
     arXiv 1704.04861. Weights: the int8 TFLite file of the registry, dequantised. Silence is legal and gives
@@ -49,7 +49,7 @@ class YAMNet(Encoder):
     tail: Annotated[
         Literal["zero", "overlap", "drop"],
         Field(
-            description="What becomes of the samples behind the last whole patch: padded with zeros to one more, "
+            description="Samples behind the last whole patch: padded with zeros to one more patch, "
             "covered by one that ends with the clip, or left out."
         ),
     ] = "zero"
@@ -57,13 +57,13 @@ class YAMNet(Encoder):
         Literal["float32", "int8"],
         Field(description="int8 rounds them as the TFLite runtime does; for comparisons."),
     ] = "float32"
-
     checkpoint: Annotated[
         str, Field(min_length=1, description="Registered name of the weights, or a path to such a file.")
     ] = "yamnet"
     unverified: Annotated[
         bool, Field(description="Accept a file whose hash is not registered; every product says so.")
     ] = False
+    storage: Storage = "float32"
 
     sample_rate = RATE
     available_layers = tuple(SHAPES)

@@ -97,8 +97,8 @@ class Network:
     def layers(self, patches: torch.Tensor, wanted: frozenset[str]) -> dict[str, torch.Tensor]:
         """Outputs of the wanted layers for (patches, 96, 64) log-mel patches; stops after the deepest one.
 
-        `layerN` is (patches, time, bands, channels) after the ReLU6 of block N, `embedding` the mean over time
-        and bands of the last one, (patches, 1, 1, 1024).
+        `layerN` is (patches, time, bands, channels) after the ReLU6 of block N, `embedding` the mean over
+        time and bands of the last one, (patches, 1, 1, 1024).
         """
         x = patches if self.input_rounding is None else self.input_rounding(patches)
         outputs: dict[str, torch.Tensor] = {}
@@ -139,8 +139,8 @@ def _convolution(
 def _apply(convolution: Convolution, x: torch.Tensor, margin: bool) -> torch.Tensor:
     """Convolution, ReLU6 and rounding.
 
-    TensorFlow's "same" padding puts the odd zero of a convolution of stride 2 behind the input, never before it.
-    With `margin` the output lies in an array that already has that zero row and column, for the next layer.
+    TensorFlow's "same" padding puts the odd zero of a convolution of stride 2 behind the input, never before
+    it. With `margin` the output lies in an array that already has that zero row and column, for the next.
     """
     if convolution.kind == "full":
         x = F.pad(x, (0, 1, 0, 1)).unfold(1, 3, 2).unfold(2, 3, 2).flatten(3)
