@@ -79,7 +79,7 @@ class AudioFile:
         if done < count:
             raise DataError(
                 self.path,
-                f"is cut short: it ends after {start + done} of the {self.frames} samples that its header announces",
+                f"is cut short: its header announces {self.frames} samples, it ends after {start + done}",
                 _AGAIN,
             )
 
