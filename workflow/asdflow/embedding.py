@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from asdflow.build import pooling as build_pooling
 from asdflow.errors import ProductError
-from asdflow.extraction import read_frames
+from asdflow.frames import read_frames
 
 
 def embed(clips: pa.Table, frames: str | Path, layer: str, pooling: Mapping[str, Any]) -> dict[str, Any]:

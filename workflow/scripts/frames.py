@@ -23,6 +23,7 @@ def main(snakemake):
         encoder,
         snakemake.output[0],
         {"data": params.data, "sound": params.sound, "encoder": params.encoder},
+        label=f"{names.dataset} {names.encoder} {names.machine}",
     )
 
 
