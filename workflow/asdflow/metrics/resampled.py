@@ -112,7 +112,7 @@ def of_everything(
 
 
 def _leave_one_out(machines: list[Resampled]) -> tuple[np.ndarray, np.ndarray]:
-    """(sections, systems, terms, J): leaving out a unit of a machine changes that machine's sections alone."""
+    """(sections, systems, terms, J): a unit left out changes the sections of its machine alone."""
     widths = [part.left_out.shape[-1] for part in machines]
     blocks, stratum = [], []
     for index, part in enumerate(machines):

@@ -1,0 +1,24 @@
+"""Exchange with the field: score files in the format of the DCASE evaluators, read, evaluated and written.
+
+A system is a folder of `anomaly_score_<machine>_section_<nn>_test.csv` files, each line `file,score` without
+a header, and optionally of `decision_result_<machine>_section_<nn>_test.csv` files, each line `file,0` or
+`file,1`. Older years left out `_test` (2022), named the domain before it (`_source_test`, 2021) or wrote `id`
+for `section` (2020); these are read too.
+"""
+
+from asdflow.exchange.evaluating import Evaluation, evaluate_folder
+from asdflow.exchange.labelling import Clip, clips_of_names, clips_of_table, short_names
+from asdflow.exchange.reading import Submission, read_folder
+from asdflow.exchange.writing import write_system
+
+__all__ = [
+    "Clip",
+    "Evaluation",
+    "Submission",
+    "clips_of_names",
+    "clips_of_table",
+    "evaluate_folder",
+    "read_folder",
+    "short_names",
+    "write_system",
+]
