@@ -1,0 +1,82 @@
+"""What every backend shares: its protocol, and what it says about the normalizations that it cannot take."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from asdflow.bank import Queries
+from asdflow.errors import ConfigError
+from asdflow.references import References
+
+
+class Fitted(ABC):
+    """A backend that has seen its bank. Larger scores are more anomalous."""
+
+    @abstractmethod
+    def scores(self, queries: Queries) -> np.ndarray:
+        """(M,) float64 scores."""
+
+    @abstractmethod
+    def self_scores(self) -> np.ndarray:
+        """(N,) float64: each clip of the bank scored as if it had not been in the bank."""
+
+    def domain_scores(self, queries: Queries) -> np.ndarray:
+        """(2, M) float64 scores against the source clips and against the target clips alone."""
+        raise NotImplementedError(f"{type(self).__name__} has no scores by domain")
+
+    def domain_self_scores(self) -> np.ndarray:
+        """(2, N) float64: `domain_scores` of the bank's clips, each left out."""
+        raise NotImplementedError(f"{type(self).__name__} has no scores by domain")
+
+
+class Backend(ABC):
+    """A bank of normal embeddings to a score.
+
+    A member is a frozen dataclass that inherits from this class. Its fields are its parameters. `fit` returns
+    another object; the member itself never changes.
+    """
+
+    #: Name in the registry, set by `register`.
+    name: ClassVar[str]
+    #: Needs domain labels, with at least one source and one target clip in the bank.
+    needs_domains: ClassVar[bool] = False
+    #: Can score against each domain of the bank alone (`Fitted.domain_scores`).
+    by_domain: ClassVar[bool] = False
+    #: Kind of normalization ("bank", "reference", "scores") or name of one, and why it is refused.
+    refuses: ClassVar[dict[str, str]] = {}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics whose distance matrices can be shared with other detectors."""
+        return ()
+
+    @abstractmethod
+    def fit(self, references: References) -> Fitted:
+        """The backend fitted on references. Raises ConfigError when there are too few for its parameters."""
+
+
+def require_both_domains(name: str, domain: np.ndarray | None) -> None:
+    """Raise ConfigError unless the bank has source and target clips."""
+    present = [] if domain is None else sorted({"source" if value == 0 else "target" for value in domain})
+    if len(present) < 2:
+        found = f"{present[0]} clips only" if present else "no domains"
+        raise ConfigError(
+            name,
+            f"needs source and target clips in the bank, which has {found}",
+            "Give the train clips their domains, or choose a detector that needs none.",
+        )
+
+
+def require_size(name: str, parameter: str, value: int, available: int, what: str) -> None:
+    """Raise ConfigError when `value` neighbours are asked of `available` clips."""
+    if value > available:
+        raise ConfigError(
+            f"{name}, parameter {parameter}",
+            f"is {value}, but there are only {available} {what}",
+            f"Set {parameter} to {available} or less, or give a larger bank."
+            if available
+            else "Give a larger bank.",
+        )

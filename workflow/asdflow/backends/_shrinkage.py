@@ -1,0 +1,148 @@
+"""Ledoit-Wolf covariance in principal axes, and the same with each vector left out in turn.
+
+Ledoit & Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", J. Multivariate
+Analysis 88 (2004). With n vectors z around their mean, S = Z^T Z / n, p dimensions and m = tr(S) / p:
+    d2 = (|S|^2 - p m^2) / p        (squared distance of S from a multiple of the identity)
+    b2 = (sum |z|^4 / n - |S|^2) / (n p), at most d2
+    rho = b2 / d2
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from asdflow.backends._spectrum import Spectrum
+from asdflow.errors import DataError
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """(1 - rho) S + rho m I, diagonal in the axes.
+
+    Attributes
+    ----------
+    shrinkage : float
+        rho, in [0, 1].
+    along : (r,) float64
+        Its eigenvalues along the axes.
+    beside : float
+        Its eigenvalue off the span of the axes.
+    """
+
+    shrinkage: float
+    along: np.ndarray
+    beside: float
+
+    def squared_length(self, coordinates: np.ndarray, beside: np.ndarray) -> np.ndarray:
+        """(M,) squared Mahalanobis lengths of vectors given in the axes and by what lies beside them."""
+        length = (np.square(coordinates) / self.along).sum(axis=1)
+        return length + beside / self.beside if self.beside > 0 else length
+
+
+def shrinkage(
+    n: np.ndarray | int, p: int, trace: np.ndarray, square: np.ndarray, fourth: np.ndarray
+) -> np.ndarray:
+    """rho from n, p, tr(S), |S|^2 and the sum of |z|^4. One dimension is not shrunk, as in scikit-learn."""
+    mean = trace / p
+    d2 = (square - 2 * mean * trace + p * mean**2) / p
+    b2 = np.minimum((fourth / n - square) / (n * p), d2)
+    usable = (b2 > 0) & (d2 > 0) & (p > 1)
+    return np.where(usable, b2 / np.where(usable, d2, 1.0), 0.0)
+
+
+def covariance(axes: Spectrum) -> Covariance:
+    """Shrunk covariance of the vectors behind the axes. Raises DataError where it is singular."""
+    n, p = axes.size, axes.dimensions
+    variance = axes.scatter / n
+    rho = float(shrinkage(n, p, variance.sum(), np.square(variance).sum(), np.square(axes.squares).sum()))
+    beside = rho * variance.sum() / p
+    _require_inverse(np.array([beside]), axes, n)
+    return Covariance(rho, (1 - rho) * variance + beside, beside)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """For every vector i the covariance c1 S + c2 I - c3 z z^T that remains without it, z = vector i centred.
+
+    S is that of all vectors; c1, c2 and c3 are (R,) float64.
+    """
+
+    axes: Spectrum
+    c1: np.ndarray
+    c2: np.ndarray
+    c3: np.ndarray
+
+    def own_distance(self) -> np.ndarray:
+        """(R,) squared distance of each vector from the mean of the others."""
+        n = self.axes.size
+        q = self._form(self.axes.coordinates, self.axes.coordinates)
+        return (n / (n - 1)) ** 2 * q / (1 - self.c3 * q)
+
+    def distance_from(self, offset: np.ndarray, beside: float) -> np.ndarray:
+        """(R,) squared distance of each vector from a point at `offset` (r,), whose square off it is `beside`."""
+        z = self.axes.coordinates
+        w = z - offset
+        q = self._form(z, z)
+        cross = self._form(w, z)
+        plain = self._form(w, w)
+        if beside > 0:
+            plain = plain + beside / self.c2
+        return plain + self.c3 * cross**2 / (1 - self.c3 * q)  # Sherman-Morrison
+
+    def _form(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """(R,) a_i^T (c1_i S + c2_i I)^-1 b_i."""
+        variance = self.axes.scatter / self.axes.size
+        return (a * b / (self.c1[:, None] * variance + self.c2[:, None])).sum(axis=1)
+
+
+def left_out(axes: Spectrum) -> LeftOut:
+    """Exact leave-one-out covariances, in O(R r): removing one vector is an update of rank one.
+
+    Without vector i, (n - 1) S_i = n S - n / (n - 1) z z^T; trace, |S_i|^2 and the fourth moments follow from
+    the coordinates, so that rho is that of the remaining vectors too.
+    """
+    size, p = axes.size, axes.dimensions
+    n = size - 1
+    variance, z, g = axes.scatter / size, axes.coordinates, axes.squares
+    _require_others(n)
+    a, b = size / n, size / n**2
+    zsz = (np.square(z) * variance).sum(axis=1)
+    trace = a * variance.sum() - b * g
+    square = a**2 * np.square(variance).sum() - 2 * a * b * zsz + (b * g) ** 2
+    # |z_j + z_i / n|^4 summed over j != i, expanded; the sum of the z_j is zero.
+    dot = z @ (z.T @ g)
+    fourth = (
+        np.square(g).sum()
+        + 4 / n * dot
+        + 4 / n**2 * size * zsz
+        + 2 / n**2 * g * g.sum()
+        + size * g**2 / n**4
+        - (g * (1 + 1 / n) ** 2) ** 2
+    )
+    rho = shrinkage(n, p, trace, square, fourth)
+    c2 = rho * trace / p
+    _require_inverse(c2, axes, n)
+    return LeftOut(axes, (1 - rho) * a, c2, (1 - rho) * b)
+
+
+def _require_others(n: int) -> None:
+    if n < 3:
+        raise DataError(
+            "bank",
+            f"leaves {n} clip(s) when one is left out, too few for a shrunk covariance",
+            "Give a bank of four clips or more, or choose backend knn.",
+        )
+
+
+def _require_inverse(beside: np.ndarray, axes: Spectrum, n: int) -> None:
+    """Off the span of the vectors only the shrinkage keeps the covariance invertible."""
+    spanned = len(axes.scatter) == axes.dimensions and n > axes.dimensions
+    if not spanned and not (beside > 1e-14 * axes.scatter[0] / axes.size).all():
+        raise DataError(
+            "bank",
+            f"of {n} clips in {axes.dimensions} dimensions has a singular covariance that "
+            "Ledoit-Wolf does not shrink",
+            "Give more train clips, or choose backend knn.",
+        )

@@ -1,0 +1,42 @@
+"""k nearest neighbours: mean distance to the closest normal clips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from asdflow.backends import register
+from asdflow.backends._base import require_size
+from asdflow.backends._neighbours import Metric, NeighbourBackend, mean_of_smallest
+from asdflow.references import References
+
+
+@register("knn")
+@dataclass(frozen=True)
+class KNN(NeighbourBackend):
+    """Mean distance to the k nearest clips of the bank.
+
+    s(x) = (1/k) sum over the k nearest y of d(x, y); d is (1 - cos) / 2 or the Euclidean distance.
+
+    Source: the mean of k as in GenRep (arXiv 2409.05035) and ASDKit (arXiv 2507.10264). With ten target
+    clips, a larger k costs the target domain.
+
+    Degenerate input: an exact copy of a bank clip scores 0 with k = 1. Copies in the bank count as often as
+    they occur. k larger than the bank is a ConfigError; k equal to it leaves no self-scores.
+    """
+
+    k: Annotated[int, Field(ge=1, description="Neighbours averaged.")] = 1
+    metric: Annotated[Metric, Field(description="Distance between embeddings.")] = "cosine"
+
+    def check(self, references: References) -> None:
+        """k must not exceed the bank."""
+        require_size("backend knn", "k", self.k, references.size, "references in the bank")
+
+    def reduce(self, distances: np.ndarray, domain: np.ndarray | None) -> np.ndarray:
+        """Mean of the k smallest."""
+        usable = int(np.isfinite(distances[0]).sum(axis=-1).min())
+        require_size("backend knn", "k", self.k, usable, "references left when a clip is scored")
+        return mean_of_smallest(distances, self.k).mean(axis=0)

@@ -1,0 +1,144 @@
+"""The bank of normal clips, the clips to be scored, and what they share: distances computed once.
+
+A detector is built of a backend and of normalizations; all of them ask the same few objects. `Bank` and
+`Queries` hold embeddings and remember every distance matrix they were asked for. `References` are what a
+backend compares a clip with: the bank's clips, or what a normalization made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from asdflow.distances import matrix, pairwise
+from asdflow.errors import ConfigError, DataError
+
+SOURCE, TARGET = 0, 1
+
+
+class Embedded:
+    """Embeddings with a memory for what was computed from them."""
+
+    def __init__(self, vectors: np.ndarray, name: str) -> None:
+        self.vectors = matrix(vectors, name)
+        self._memory: dict[Any, Any] = {}
+
+    @property
+    def size(self) -> int:
+        """Number of clips."""
+        return self.vectors.shape[0]
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return self.vectors.shape[1]
+
+    def remember(self, key: Any, make: Callable[[], Any]) -> Any:
+        """`make()`, computed at the first call with this key only."""
+        if key not in self._memory:
+            self._memory[key] = make()
+        return self._memory[key]
+
+    def band(self, number: int, bands: int) -> np.ndarray:
+        """(clips, D / bands) slice of band-major vectors. Raises ConfigError unless `bands` divides D."""
+        if self.dimensions % bands:
+            raise ConfigError(
+                "parameter bands",
+                f"is {bands}, which does not divide the {self.dimensions} dimensions of the embeddings",
+                "Set it to the encoder's number of bands, and let the pooling keep them apart.",
+            )
+        width = self.dimensions // bands
+        return self.vectors[:, number * width : (number + 1) * width]
+
+
+class Bank(Embedded):
+    """Normal clips that a detector is fitted on.
+
+    Parameters
+    ----------
+    vectors : (N, D) float
+    domain : (N,) int, optional
+        0 source, 1 target. None where the data set has no domains.
+    distances : mapping of metric to (N, N) float64, optional
+        As `asdflow.distances.pairwise(vectors, None, metric)` gives them.
+
+    Raises
+    ------
+    DataError
+        Values that are not finite, shapes that do not fit, a domain that is neither 0 nor 1.
+    """
+
+    def __init__(
+        self,
+        vectors: np.ndarray,
+        domain: np.ndarray | None = None,
+        distances: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        super().__init__(vectors, "bank")
+        self.domain = None if domain is None else _domain(domain, self.size)
+        for metric, values in (distances or {}).items():
+            self._memory["distances", metric, 1] = _given(values, (self.size, self.size), metric)
+
+    def distances(self, metric: str, bands: int = 1) -> np.ndarray:
+        """(bands, N, N) float64 distances between the clips, band by band."""
+        return self.remember(
+            ("distances", metric, bands),
+            lambda: np.stack([pairwise(self.band(b, bands), None, metric) for b in range(bands)]),
+        )
+
+
+class Queries(Embedded):
+    """Clips to be scored against a bank.
+
+    Parameters
+    ----------
+    vectors : (M, D) float
+    bank : Bank
+    distances : mapping of metric to (M, N) float64, optional
+        As `asdflow.distances.pairwise(vectors, bank.vectors, metric)` gives them.
+    """
+
+    def __init__(
+        self, vectors: np.ndarray, bank: Bank, distances: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        super().__init__(vectors, "x")
+        if self.dimensions != bank.dimensions:
+            raise DataError(
+                "x",
+                f"has {self.dimensions} dimensions, but the bank has {bank.dimensions}",
+                "Embed both with the same encoder, layer and pooling.",
+            )
+        self.bank = bank
+        for metric, values in (distances or {}).items():
+            self._memory["distances", metric, 1] = _given(values, (self.size, bank.size), metric)
+
+    def distances(self, metric: str, bands: int = 1) -> np.ndarray:
+        """(bands, M, N) float64 distances to the bank's clips, band by band."""
+        return self.remember(
+            ("distances", metric, bands),
+            lambda: np.stack(
+                [pairwise(self.band(b, bands), self.bank.band(b, bands), metric) for b in range(bands)]
+            ),
+        )
+
+
+def _domain(domain: np.ndarray, size: int) -> np.ndarray:
+    domain = np.asarray(domain)
+    if domain.shape != (size,) or not np.isin(domain, (SOURCE, TARGET)).all():
+        raise DataError(
+            "domain",
+            f"has shape {domain.shape} and values {sorted(set(domain.ravel().tolist()))[:5]}",
+            f"Give {size} values, 0 for source and 1 for target.",
+        )
+    return domain.astype(np.int64)
+
+
+def _given(values: np.ndarray, shape: tuple[int, int], metric: str) -> np.ndarray:
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != shape:
+        raise DataError(
+            f"distances[{metric!r}]", f"has shape {values.shape} instead of {shape}", "Compute it again."
+        )
+    return values[None]

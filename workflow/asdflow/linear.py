@@ -1,0 +1,93 @@
+"""Matrix products whose bits depend neither on threads nor on chunks nor on the order of rows.
+
+BLAS picks another kernel for another shape or number of threads, and the last bit follows. Here every product
+is made of blocks of one fixed shape, padded with zeros, each computed by one thread; threads share the
+blocks out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+#: Rows of a block. Large enough that BLAS runs at full speed, small enough that padding costs little.
+BLOCK = 256
+
+
+def workers() -> int:
+    """Threads to share blocks out to: OMP_NUM_THREADS, which Snakemake sets, or the cores allowed."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Within, BLAS and LAPACK run in one thread, so that no bit depends on the number of threads."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _controller():
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def shared_out(task: Callable[[Any], None], items: Sequence[Any], threads: int | None = None) -> None:
+    """Call `task` on every item, by several threads. The calls must not depend on each other."""
+    threads = min(threads or workers(), len(items))
+    if threads <= 1:
+        for item in items:
+            task(item)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(task, items))
+
+
+def blocks(count: int) -> list[slice]:
+    """Slices of at most BLOCK rows that cover `count` rows."""
+    return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
+
+
+def padded(rows: np.ndarray) -> np.ndarray:
+    """Rows as float64, filled up with zeros to BLOCK rows."""
+    if len(rows) == BLOCK:
+        return np.ascontiguousarray(rows, dtype=np.float64)
+    full = np.zeros((BLOCK, rows.shape[1]))
+    full[: len(rows)] = rows
+    return full
+
+
+def product(a: np.ndarray, b: np.ndarray, threads: int | None = None) -> np.ndarray:
+    """a b^T.
+
+    Parameters
+    ----------
+    a, b : (M, D) and (N, D) float
+
+    Returns
+    -------
+    (M, N) float64. Entry (i, j) depends on rows i and j alone, bit for bit.
+    """
+    result = np.empty((len(a), len(b)))
+    right = blocks(len(b))
+
+    def row_block(rows: slice) -> None:
+        left = padded(a[rows])
+        for columns in right:
+            part = left @ padded(b[columns]).T
+            result[rows, columns] = part[: rows.stop - rows.start, : columns.stop - columns.start]
+
+    with one_blas_thread():
+        shared_out(row_block, blocks(len(a)), threads)
+    return result
