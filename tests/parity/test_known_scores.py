@@ -130,3 +130,14 @@ def test_the_two_simple_scores_differ_by_about_half_a_point(dcase2022):
         for form in ("restricted", "joint")
     )
     assert 0.001 < abs(restricted - joint) < 0.02
+
+
+def test_the_backend_range_of_2025_is_that_of_the_released_tables(daco):
+    """Target AUC over four backends: the range averages 14.3 points over the development machines."""
+    count = len(daco.metrics["system"])
+    columns = daco.metrics | {name: [name] * count for name in ("dataset", "encoder", "layer", "pooling")}
+    keep = [i for i, name in enumerate(columns["system"]) if name in DACO_MACHINES]
+    table = {name: [values[i] for i in keep] for name, values in columns.items()}
+    (effect,) = metrics.effects(table | {"kind": ["detector"] * len(keep)})
+    assert (effect.axis, effect.members, len(effect.machines)) == ("backend", 4, 7)
+    assert 100 * effect.mean("range") == pytest.approx(14.3, abs=0.05)

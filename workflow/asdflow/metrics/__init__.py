@@ -7,19 +7,28 @@ nothing.
 from asdflow.metrics.dcase import Score, compute, official, official_2020, official_2021, simple
 from asdflow.metrics.decisions import Alarms, decide, f1, threshold
 from asdflow.metrics.pairs import Difference, compare, paired
+from asdflow.metrics.ranks import Agreement, agreement, kendall
 from asdflow.metrics.roc import auc, pauc
+from asdflow.metrics.spread import Effect, Ratio, contrast, effects
 from asdflow.metrics.table import evaluate
 
 __all__ = [
+    "Agreement",
     "Alarms",
     "Difference",
+    "Effect",
+    "Ratio",
     "Score",
+    "agreement",
     "auc",
     "compare",
     "compute",
+    "contrast",
     "decide",
+    "effects",
     "evaluate",
     "f1",
+    "kendall",
     "official",
     "official_2020",
     "official_2021",
