@@ -158,6 +158,24 @@ def test_dependent_clips_widen_the_interval():
     assert by_clip == pytest.approx(honest / np.sqrt(5), rel=0.15)
 
 
+def test_only_intervals_by_recording_cover_the_truth_when_clips_depend():
+    """Ten recordings of five clips a label, 80 % of the variance between recordings, 95 % intervals."""
+    truth = stats.norm.cdf(1 / np.sqrt(2))
+    anomaly, recording = np.repeat([0, 1], 50), np.repeat([f"r{i:02d}" for i in range(20)], 5)
+    rng = np.random.default_rng(1)
+    systems = {
+        str(i): np.repeat(rng.normal(size=20), 5) * 0.8**0.5 + rng.normal(size=100) * 0.2**0.5 + anomaly
+        for i in range(150)
+    }
+    covered = []
+    for group in (recording, None):
+        table = evaluate(systems, anomaly, None, "fan", recording=group, rounds=200)
+        rows = [pick(table, system=name, machine="all", metric="auc_source") for name in systems]
+        covered.append(np.mean([row["low"] <= truth <= row["high"] for row in rows]))
+    assert covered[0] > 0.86
+    assert covered[1] < 0.76
+
+
 @pytest.mark.parametrize("method", ["percentile", "bca", "jackknife"])
 def test_intervals_cover_the_truth_about_as_often_as_they_say(method):
     """AUC of N(0,1) against N(1,1) is Phi(1/sqrt 2); 90 % intervals over 150 simulated data sets."""
