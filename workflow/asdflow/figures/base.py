@@ -1,0 +1,39 @@
+"""What every figure is: drawn from results under one style, never from state that another figure left."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asdflow.plotting import Sheet
+    from asdflow.results import Results
+
+
+class Picture(ABC):
+    """Base of every figure: a frozen dataclass whose fields are the options of its configuration entry."""
+
+    def draw(self, results: Results, dataset: str) -> Sheet:
+        """Matplotlib figure of one data set, titled by its finding or question.
+
+        Where the data set has nothing to show (one system only, no domains) the sheet says so in words: a
+        figure that was asked for always exists.
+
+        Raises
+        ------
+        ConfigError
+            An option names a system, encoder or pooling that the study does not have.
+        ProductError
+            A table of the data set is missing or broken.
+        """
+        from asdflow import plotting
+
+        with plotting.style():
+            return self.paint(results, dataset)
+
+    @abstractmethod
+    def paint(self, results: Results, dataset: str) -> Sheet:
+        """`draw` without the style."""
+
+
+SIMULATED = "Simulated sound: for demonstration and tests; proves nothing about real machines."

@@ -1,0 +1,216 @@
+"""Distributions: what scores a system gives to normal and anomalous clips of each domain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from asdflow.figures import _words, register
+from asdflow.figures._colours import GROUND, INK, MUTED, NO_DOMAIN, SOURCE, TARGET
+from asdflow.figures.base import Picture
+
+if TYPE_CHECKING:
+    from asdflow.plotting import Sheet
+    from asdflow.results import Results, System
+
+ROW = 0.215  # inches a group
+GOLDEN = 0.6180339887498949
+COLOURS = {"source": SOURCE.light, "target": TARGET.light, None: NO_DOMAIN.light}
+
+
+@register("distributions")
+@dataclass(frozen=True)
+class Distributions(Picture):
+    """Test scores by domain and label, one panel a machine, of one system.
+
+    A dot is a clip: hollow normal, filled anomalous. A group of more clips than `dots` is shown by as many
+    quantiles, evenly spaced in probability. Scores of different machines come from different banks and do
+    not compare, so every panel has its own axis: logarithmic where the largest score is more than 8 times the
+    median and none is 0 or below.
+    """
+
+    system: Annotated[
+        str | None, Field(description="Detector or fusion; the one the report plays if absent.")
+    ] = None
+    encoder: Annotated[str | None, Field(description="Encoder; the best if absent.")] = None
+    layer: Annotated[str | None, Field(description="Layer; the best if absent.")] = None
+    pooling: Annotated[str | None, Field(description="Pooling; the best if absent.")] = None
+    dots: Annotated[int, Field(ge=10, le=400, description="Most dots of a group.")] = 60
+
+    def paint(self, results: Results, dataset: str) -> Sheet:
+        from asdflow import plotting
+
+        system = self._system(results, dataset)
+        groups = _groups(results, dataset, system)
+        machines = list(groups)
+        names = list(dict.fromkeys(name for one in groups.values() for name in one))
+        labels = [" ".join(filter(None, name)) for name in names]
+        label = plotting.widest(labels) + 0.14
+        room = plotting.WIDTH - 2 * plotting.EDGE
+        columns = min(3, len(machines))
+        gap = 0.26
+        heads = [_heads(results, dataset, system, machine) for machine in machines]
+        head_width = max(
+            plotting.widest(machines, plotting.TEXT, True), plotting.widest(heads, plotting.SMALL)
+        )
+        wide = max((room - label - gap * (columns - 1)) / columns, head_width)
+        head, foot = 0.4, 0.3
+        high = ROW * len(names)
+        lines = -(-len(machines) // columns)
+        body = lines * (head + high + foot) + 0.2
+
+        sheet = plotting.Sheet(
+            _title(results, system, groups),
+            f"Scores of the test clips of {dataset}; {_words.evidence(results, dataset)}. Hollow: normal. "
+            "Filled: anomalous. Tick: median of the group. The more the filled dots lie right of the hollow "
+            "ones, the better.",
+            (label + columns * wide + gap * (columns - 1), body),
+            self._note(results, system, groups),
+            results.simulated(dataset),
+        )
+        for index, machine in enumerate(machines):
+            line, column = divmod(index, columns)
+            left = label + column * (wide + gap)
+            top = line * (head + high + foot)
+            sheet.write(left, top + 0.15, machine, color=INK.light, fontweight="bold")
+            sheet.write(left, top + 0.31, heads[index], plotting.SMALL, color=MUTED.light)
+            axes = sheet.panel(left, top + head, wide, high)
+            self._panel(axes, groups[machine], names)
+            if column == 0:
+                for row, text in enumerate(labels):
+                    sheet.write(
+                        label - 0.14, top + head + (row + 0.5) * ROW + 0.045, text,
+                        color=COLOURS[names[row][0]], ha="right",
+                    )  # fmt: skip
+        sheet.write(
+            label, body - 0.02,
+            "anomaly score, without unit, larger is more anomalous; each machine has its own scale",
+            plotting.SMALL, color=MUTED.light,
+        )  # fmt: skip
+        return sheet
+
+    def _system(self, results: Results, dataset: str) -> System:
+        feature = {"encoder": self.encoder, "layer": self.layer, "pooling": self.pooling}
+        if self.system is None and not any(feature.values()):
+            return results.featured(dataset)
+        return results.best(dataset, self.system, feature)
+
+    def _panel(self, axes, groups, names) -> None:
+        from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+        everything = np.concatenate(list(groups.values()))
+        if everything.min() > 0 and everything.max() > 8 * np.median(everything):
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(numticks=4))
+            axes.xaxis.set_minor_locator(NullLocator())
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.grid(axis="x")
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", left=False, labelleft=False)
+        for row, name in enumerate(names):
+            if name not in groups:
+                continue
+            domain, label = name
+            values = _thin(groups[name], self.dots)
+            jitter = (np.arange(1, len(values) + 1) * GOLDEN % 1.0 - 0.5) * 0.56
+            filled = label == "anomaly"
+            axes.plot(
+                values, row + jitter, "o", ms=4.0,
+                mfc=COLOURS[domain] if filled else GROUND.light,
+                mec=GROUND.light if filled else COLOURS[domain],
+                mew=0.4 if filled else 0.9,
+            )  # fmt: skip
+            middle = np.median(groups[name])
+            axes.plot(
+                [middle, middle], [row - 0.44, row + 0.44], color=INK.light, lw=2, solid_capstyle="butt"
+            )
+        if axes.get_xscale() == "linear":
+            low, high = everything.min(), everything.max()
+            pad = 0.04 * (high - low) or 0.5 * abs(high) or 0.5
+            axes.set_xlim(low - pad, high + pad)
+
+    def _note(self, results: Results, system: System, groups) -> str:
+        notes = []
+        if self.system is None and not (results.study.get("report") or {}).get("system"):
+            notes.append("The system shown is the first of the leaderboard.")
+        largest = max(len(values) for one in groups.values() for values in one.values())
+        if largest > self.dots:
+            notes.append(f"Groups of more than {self.dots} clips are shown by {self.dots} quantiles.")
+        return " ".join(notes)
+
+
+def _groups(results: Results, dataset: str, system: System) -> dict[str, dict[tuple, np.ndarray]]:
+    """Scores of each machine by (domain, label), in the order of a panel's rows; empty groups are absent."""
+    import polars as pl
+
+    test = results.scores(dataset, system).filter(pl.col("split") == "test")
+    parts = {
+        key: one["score"].to_numpy()
+        for key, one in test.partition_by(["machine", "domain", "label"], as_dict=True).items()
+    }
+    order = [(domain, label) for domain in ("source", "target", None) for label in ("normal", "anomaly")]
+    return {
+        machine: {name: parts[machine, *name] for name in order if (machine, *name) in parts}
+        for machine in results.machines(dataset)
+    }
+
+
+def _thin(values: np.ndarray, most: int) -> np.ndarray:
+    """Sorted values, or as many quantiles of them."""
+    if len(values) <= most:
+        return np.sort(values)
+    return np.quantile(values, (np.arange(most) + 0.5) / most)
+
+
+def _heads(results: Results, dataset: str, system: System, machine: str) -> str:
+    """The machine's metrics in short, e.g. "AUC source 71, target 63, pAUC 58"."""
+    import polars as pl
+
+    rows = results.by_machine(dataset).filter(
+        *(
+            pl.col(column) == value
+            for column, value in zip(
+                ("encoder", "layer", "pooling", "kind", "system"),
+                (*system.feature, system.kind, system.name),
+                strict=True,
+            )
+        ),
+        pl.col("machine") == machine,
+    )
+    value = dict(rows.select("metric", "value").iter_rows())
+    if "auc_target" in value:
+        return f"AUC source {100 * value['auc_source']:.0f}, target {100 * value['auc_target']:.0f}"
+    return ", ".join(
+        f"{_words.metric_name(results, dataset, name)} {100 * value[name]:.0f}"
+        for name in ("auc_source", "auc", "pauc")
+        if name in value
+    )
+
+
+def _title(results: Results, system: System, groups) -> str:
+    both = [one for one in groups.values() if ("source", "normal") in one and ("target", "normal") in one]
+    name = results.label(system)
+    if both:
+        higher = sum(median(one["target", "normal"]) > median(one["source", "normal"]) for one in both)
+        return (
+            f"Normal clips of the target domain score higher than those of the source on {higher} of "
+            f"{_words.count(len(both), 'machine')}: {name}"
+        )
+    higher = 0
+    for one in groups.values():
+        normal, anomaly = (
+            np.concatenate([values for (_, kind), values in one.items() if kind == label] or [np.empty(0)])
+            for label in ("normal", "anomaly")
+        )
+        higher += bool(len(normal) and len(anomaly) and np.median(anomaly) > np.median(normal))
+    return (
+        f"Anomalous clips score higher than normal ones (medians) on {higher} of "
+        f"{_words.count(len(groups), 'machine')}: {name}"
+    )
