@@ -12,6 +12,7 @@ from asdflow.checkpoints.store import default_folder, sha256_of
 #: Every state that a checkpoint can be in, and what it means.
 STATES = {
     "not needed": "the encoder has no weights",
+    "by path": "the encoder reads a file of your own, given as `checkpoint`; none is registered",
     "verified": "on disk, size and SHA-256 as registered",
     "unverified": "on disk, but no hash is published; needs `unverified: true`",
     "wrong file": "on disk, but its SHA-256 is not the registered one",
@@ -50,8 +51,10 @@ def describe(folder: str | Path | None = None) -> list[Row]:
     served = {row.encoder for row in rows}
     for name in encoders.REGISTRY.names():
         if name not in served:
-            title = (encoders.REGISTRY.member(name).__doc__ or "").strip().partition("\n")[0]
-            rows.append(Row(name, "", "not needed", None, None, None, "", title.rstrip(".")))
+            member = encoders.REGISTRY.member(name)
+            title = (member.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+            state = "by path" if "checkpoint" in member.__dataclass_fields__ else "not needed"
+            rows.append(Row(name, "", state, None, None, None, "", title))
     return sorted(rows, key=lambda row: (row.encoder, names().index(row.checkpoint) if row.checkpoint else 0))
 
 

@@ -42,7 +42,7 @@ class YAMNet(Encoder):
     the frames of an empty picture.
     """
 
-    layers: Layers = ("layer7",)
+    layers: Layers = ("layer9",)
     hop_s: Annotated[
         float, Field(gt=0, le=60, description="Seconds from patch to patch, a multiple of 0.01.")
     ] = 0.48
@@ -52,7 +52,7 @@ class YAMNet(Encoder):
             description="Samples behind the last whole patch: padded with zeros to one more patch, "
             "covered by one that ends with the clip, or left out."
         ),
-    ] = "zero"
+    ] = "overlap"
     activations: Annotated[
         Literal["float32", "int8"],
         Field(description="int8 rounds them as the TFLite runtime does; for comparisons."),

@@ -1,0 +1,305 @@
+"""Checkpoints: sources in order, checked bytes, and errors that say what to do."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from asdflow import checkpoints, encoders
+from asdflow.checkpoints import listing, registry, sources
+from asdflow.errors import ConfigError, FetchError
+
+GOOD = b"weights " * 1000
+SHA = hashlib.sha256(GOOD).hexdigest()
+
+
+class Server:
+    """Answers each path with (status, headers, body), or a list of them for one request after another."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[tuple[int, dict[str, str], bytes]]] = {}
+        self.asked: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append(self.path)
+                left = outer.answers.get(self.path, [(404, {}, b"")])
+                status, headers, body = left.pop(0) if len(left) > 1 else left[0]
+                self.send_response(status)
+                for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                """Quiet."""
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def url(self, path: str) -> dict:
+        """Source of the registry that points here."""
+        return {"kind": "https", "url": f"http://127.0.0.1:{self.http.server_port}{path}"}
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(sources, "BACKOFF_S", 0.0)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = Server()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+@pytest.fixture
+def enter(monkeypatch):
+    """Replace the registry by one entry called "tiny"."""
+
+    def enter(*found, **changed) -> registry.Checkpoint:
+        fields = {
+            "name": "tiny",
+            "encoder": "yamnet",
+            "file": "tiny.bin",
+            "title": "test weights",
+            "bytes": len(GOOD),
+            "sha256": SHA,
+            "licence": "MIT",
+            "sample_rate": 16000,
+            "layers": {"last": (1, 4)},
+            "citation": "nobody",
+            "sources": found or ({"kind": "page", "url": "https://example.org/tiny"},),
+        }
+        entry = registry.Checkpoint.model_validate(fields | changed)
+        monkeypatch.setattr(registry, "_entries", lambda: {"tiny": entry})
+        return entry
+
+    return enter
+
+
+def left_behind(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_second_source_is_used_when_the_first_has_no_such_file(server, enter, tmp_path):
+    server.answers["/good"] = [(200, {}, GOOD)]
+    enter(server.url("/gone"), server.url("/good"))
+    path = checkpoints.fetch("tiny", tmp_path, progress=False)
+    assert path == tmp_path / "tiny.bin" and path.read_bytes() == GOOD
+    assert server.asked == ["/gone", "/good"]  # a 404 is final: not asked again
+    assert left_behind(tmp_path) == ["tiny.bin"]
+
+
+def test_a_source_with_other_bytes_is_passed_over(server, enter, tmp_path):
+    server.answers["/other"] = [(200, {}, b"other" + GOOD)]
+    server.answers["/good"] = [(200, {}, GOOD)]
+    enter(server.url("/other"), server.url("/good"))
+    assert checkpoints.fetch("tiny", tmp_path, progress=False).read_bytes() == GOOD
+
+
+def test_a_download_that_breaks_off_is_tried_again(server, enter, tmp_path):
+    server.answers["/flaky"] = [(200, {"Content-Length": str(len(GOOD))}, GOOD[:100]), (200, {}, GOOD)]
+    enter(server.url("/flaky"))
+    assert checkpoints.fetch("tiny", tmp_path, progress=False).read_bytes() == GOOD
+    assert server.asked == ["/flaky", "/flaky"]
+
+
+def test_a_busy_server_is_asked_again(server, enter, tmp_path):
+    server.answers["/busy"] = [(503, {}, b""), (429, {}, b""), (200, {}, GOOD)]
+    enter(server.url("/busy"))
+    assert checkpoints.fetch("tiny", tmp_path, progress=False).read_bytes() == GOOD
+
+
+def test_when_all_fail_one_error_lists_each_answer_and_how_to_provide_the_file(server, enter, tmp_path):
+    server.answers["/short"] = [(200, {"Content-Length": str(len(GOOD))}, GOOD[:100])]
+    server.answers["/wrong"] = [(200, {}, b"wrong")]
+    server.answers["/page"] = [(200, {"Content-Type": "text/html"}, b"<html>")]
+    page = {"kind": "page", "url": "https://example.org/tiny"}
+    enter(*map(server.url, ("/gone", "/short", "/wrong", "/page")), page)
+    with pytest.raises(FetchError) as caught:
+        checkpoints.fetch("tiny", tmp_path, progress=False)
+    message = str(caught.value)
+    wrong = hashlib.sha256(b"wrong").hexdigest()
+    for part in ("HTTP 404", "broke off", "3 attempts", wrong, "web page instead of the file"):
+        assert part in message
+    for part in ("tiny.bin", str(tmp_path), f"{len(GOOD):,} bytes", SHA, "https://example.org/tiny"):
+        assert part in caught.value.remedy
+    assert left_behind(tmp_path) == []
+
+
+def test_nobody_listening_is_reported_as_no_answer(enter, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "BACKOFF_S", 0.0)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    enter({"kind": "https", "url": "http://127.0.0.1:9/weights"})
+    with pytest.raises(FetchError, match="no answer"):
+        checkpoints.fetch("tiny", tmp_path, progress=False)
+
+
+def test_a_file_inside_a_wheel_is_fetched_with_pip(enter, tmp_path, monkeypatch):
+    wheel = tmp_path / "index" / "tinyweights-1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("tinyweights/model.bin", GOOD)
+        file.writestr(
+            "tinyweights-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tinyweights\nVersion: 1.0\n"
+        )
+        file.writestr(
+            "tinyweights-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        file.writestr("tinyweights-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    enter({"kind": "pypi", "package": "tinyweights==1.0", "member": "tinyweights/model.bin"})
+    assert checkpoints.fetch("tiny", tmp_path / "store", progress=False).read_bytes() == GOOD
+    enter({"kind": "pypi", "package": "tinyweights==1.0", "member": "tinyweights/none.bin"})
+    with pytest.raises(FetchError, match=r"has no file tinyweights/none\.bin"):
+        checkpoints.fetch("tiny", tmp_path / "other", progress=False)
+    enter({"kind": "pypi", "package": "tinyweights==2.0", "member": "tinyweights/model.bin"})
+    with pytest.raises(FetchError, match=r"pip download failed.*tinyweights==2\.0"):
+        checkpoints.fetch("tiny", tmp_path / "other", progress=False)
+
+
+def test_a_good_file_placed_by_hand_is_used_without_asking_any_source(server, enter, tmp_path):
+    enter(server.url("/good"))
+    (tmp_path / "tiny.bin").write_bytes(GOOD)
+    assert checkpoints.fetch("tiny", tmp_path, progress=False) == tmp_path / "tiny.bin"
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("use", [checkpoints.locate, checkpoints.fetch])
+def test_a_wrong_file_placed_by_hand_is_refused_naming_both_hashes_and_left_alone(enter, tmp_path, use):
+    enter()
+    (tmp_path / "tiny.bin").write_bytes(b"mine")
+    with pytest.raises(FetchError) as caught:
+        use("tiny", tmp_path)
+    assert hashlib.sha256(b"mine").hexdigest() in str(caught.value) and SHA in str(caught.value)
+    assert (tmp_path / "tiny.bin").read_bytes() == b"mine"
+
+
+def test_an_absent_file_is_explained(enter, tmp_path):
+    enter()
+    with pytest.raises(FetchError, match="is not there") as caught:
+        checkpoints.locate("tiny", tmp_path)
+    assert f"under the name tiny.bin in {tmp_path}/" in caught.value.remedy
+
+
+def test_a_file_of_unknown_hash_needs_the_explicit_option(server, enter, tmp_path):
+    server.answers["/good"] = [(200, {}, GOOD)]
+    enter(server.url("/good"), sha256=None, bytes=None)
+    with pytest.raises(FetchError, match="unverified: true"):
+        checkpoints.fetch("tiny", tmp_path, progress=False)
+    assert server.asked == []
+    path = checkpoints.fetch("tiny", tmp_path, progress=False, unverified=True)
+    with pytest.raises(FetchError, match="unverified: true"):
+        checkpoints.locate("tiny", tmp_path)
+    assert checkpoints.locate("tiny", tmp_path, unverified=True) == path
+
+
+def test_the_option_does_not_excuse_a_file_whose_hash_is_known(enter, tmp_path):
+    enter()
+    (tmp_path / "tiny.bin").write_bytes(b"mine")
+    with pytest.raises(FetchError, match="expected"):
+        checkpoints.locate("tiny", tmp_path, unverified=True)
+
+
+def test_a_path_is_accepted_by_its_hash_or_by_the_option(enter, tmp_path):
+    enter()
+    good, mine = tmp_path / "renamed.bin", tmp_path / "mine.bin"
+    good.write_bytes(GOOD)
+    mine.write_bytes(b"mine")
+    assert checkpoints.resolve(good) == good
+    assert checkpoints.resolve(mine, unverified=True) == mine
+    with pytest.raises(FetchError, match="not registered"):
+        checkpoints.resolve(mine)
+    with pytest.raises(FetchError, match="neither a registered name nor an existing file"):
+        checkpoints.resolve(tmp_path / "none.bin")
+
+
+def test_the_environment_moves_the_folder(enter, tmp_path, monkeypatch):
+    enter()
+    (tmp_path / "tiny.bin").write_bytes(GOOD)
+    monkeypatch.setenv("ASDFLOW_CHECKPOINTS", str(tmp_path))
+    assert checkpoints.locate("tiny") == tmp_path / "tiny.bin"
+    monkeypatch.delenv("ASDFLOW_CHECKPOINTS")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FetchError, match=r"resources/checkpoints/tiny\.bin"):
+        checkpoints.locate("tiny")
+
+
+def test_the_listing_tells_every_state_and_where_to_put_a_file(enter, tmp_path):
+    def state() -> str:
+        (row,) = [row for row in listing.describe(tmp_path) if row.checkpoint == "tiny"]
+        assert row.path == tmp_path / "tiny.bin"
+        assert str(row.path) in listing.listing_text(tmp_path)
+        return row.state
+
+    enter()
+    assert state() == "absent"
+    (tmp_path / "tiny.bin").write_bytes(GOOD)
+    assert state() == "verified"
+    (tmp_path / "tiny.bin").write_bytes(b"mine")
+    assert state() == "wrong file"
+    enter(sha256=None)
+    assert state() == "unverified"
+
+
+def test_the_listing_has_every_registered_encoder():
+    rows = {row.encoder: row for row in listing.describe()}
+    assert set(encoders.REGISTRY.names()) <= set(rows)
+    assert rows["logmel"].state == "not needed"
+
+
+def test_the_registry_is_complete_and_names_encoders_sources_licence_and_citation():
+    entries = registry.load_registry()
+    assert list(entries) == checkpoints.names()
+    assert len({entry.file for entry in entries.values()}) == len(entries)
+    hashes = [entry.sha256 for entry in entries.values() if entry.sha256]
+    assert len(set(hashes)) == len(hashes)
+    yamnet = entries["yamnet"]
+    assert (yamnet.bytes, yamnet.licence) == (4126810, "Apache-2.0")
+    assert yamnet.sha256 == "10c95ea3eb9a7bb4cb8bddf6feb023250381008177ac162ce169694d05c317de"
+    assert [source.kind for source in yamnet.sources] == ["pypi", "https", "https"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ("licence: MIT", "license: MIT", "licence"),
+        ("sha256: null", "sha256: abc", "sha256"),
+        ("kind: https", "kind: ftp", "sources"),
+        ("last: [1, 4]", "last: [1]", "layers"),
+    ],
+)
+def test_a_broken_entry_is_named_with_its_key(tmp_path, before, after, key):
+    text = """
+tiny:
+  encoder: yamnet
+  file: tiny.bin
+  title: test
+  bytes: null
+  sha256: null
+  licence: MIT
+  sample_rate: 16000
+  layers: {last: [1, 4]}
+  citation: nobody
+  sources: [{kind: https, url: "https://example.org/tiny"}]
+"""
+    path = tmp_path / "encoders.yaml"
+    path.write_text(text)
+    assert registry.load_registry(path)["tiny"].layers == {"last": (1, 4)}
+    path.write_text(text.replace(before, after))
+    with pytest.raises(ConfigError) as caught:
+        registry.load_registry(path)
+    assert "'tiny'" in str(caught.value) and key in str(caught.value)
+
+
+def test_an_unknown_name_gets_the_nearest_one():
+    with pytest.raises(ConfigError, match="Did you mean 'yamnet'"):
+        checkpoints.locate("yamnett")

@@ -1,0 +1,365 @@
+"""Extraction: clips in, frames out, in bounded memory, the same bytes however it is cut up."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import signal
+import subprocess
+import sys
+import time
+import weakref
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from asdflow import frames, tables
+from asdflow.encoders.base import Encoder
+from asdflow.errors import ConfigError, DataError, ProductError
+from asdflow.extraction import LOOKAHEAD, extract, merge, open_frames, read_clip, read_frames
+from asdflow.progress import Progress
+
+LENGTHS = (1000, 1600, 1000, 400)
+
+
+@dataclass(frozen=True)
+class Blocks(Encoder):
+    """Cuts a clip into blocks of 100 samples: (blocks, 4 bands, 25 channels), times 1, 2 or 3 by layer."""
+
+    layers: tuple[str, ...] = ("a",)
+    storage: str = "float32"
+    width: int = 1  # copies along channels, to make frames large
+    calls: list = field(default_factory=list, compare=False)
+
+    name: ClassVar = "blocks"
+    sample_rate = 1000
+    available_layers = ("a", "b", "c")
+    min_samples = 200
+    library: ClassVar = "numpy"
+
+    def output_shape(self, layer, samples):
+        return samples // 100, 4, 25 * self.width
+
+    def frame_times(self, samples, layer=None):
+        return np.arange(samples // 100) / 10 + 0.05
+
+    def _forward(self, waveforms):
+        self.calls.append(waveforms.shape)
+        blocks = waveforms[:, : waveforms.shape[1] // 100 * 100].reshape(len(waveforms), -1, 4, 25)
+        return {
+            layer: np.tile(blocks, self.width) * (1 + self.available_layers.index(layer))
+            for layer in self.layers
+        }
+
+
+def name(index: int) -> str:
+    return f"train/clip_{index:04d}"
+
+
+def clips(count: int, first: int = 0) -> pa.Table:
+    return pa.table({"clip": [name(index) for index in range(first, first + count)]})
+
+
+def wave(row, rate, lengths=LENGTHS) -> np.ndarray:
+    index = int(row["clip"][-4:])
+    return np.random.default_rng(index).standard_normal(lengths[index % len(lengths)]).astype(np.float32)
+
+
+def expected(index: int, layer: str) -> np.ndarray:
+    return Blocks(layers=(layer,)).frames(wave({"clip": name(index)}, 1000)[None])[0]
+
+
+def sha(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def run(path: Path, count: int = 12, table: pa.Table | None = None, load=wave, **options) -> Blocks:
+    keys = ("layers", "storage", "width")
+    encoder = Blocks(**{key: options.pop(key) for key in keys if key in options})
+    table = clips(count) if table is None else table
+    extract(table, load, encoder, path, {"by": "test"}, progress=False, **options)
+    return encoder
+
+
+def test_the_table_holds_every_clip_and_layer_sorted_with_its_own_frames(tmp_path):
+    path = tmp_path / "frames.parquet"
+    run(path, layers=("c", "a"), table=clips(12).take(np.random.default_rng(0).permutation(12)))
+    table = tables.read(path, "frames", made_by={"by": "test"})
+    keys = list(zip(table.column("clip").to_pylist(), table.column("layer").to_pylist(), strict=True))
+    assert keys == [(name(index), layer) for index in range(12) for layer in ("a", "c")]
+    for (_, layer), row in zip(keys, table.to_pylist(), strict=True):
+        frames_of = expected(int(row["clip"][-4:]), layer)
+        assert (row["time"], row["bands"], row["channels"]) == frames_of.shape
+        assert np.array_equal(np.float32(row["values"]), frames_of.reshape(-1))
+
+
+def test_clips_of_unequal_length_keep_their_number_of_frames(tmp_path):
+    run(tmp_path / "f.parquet", 4)
+    with open_frames(tmp_path / "f.parquet") as file:
+        assert [file.clip(name(index), "a").shape[0] for index in range(4)] == [10, 16, 10, 4]
+
+
+@pytest.mark.parametrize("layers", [("a",), ("b", "c", "a")])
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_the_bytes_do_not_depend_on_the_batch(tmp_path, layers, batch):
+    run(tmp_path / "one.parquet", layers=layers, batch=4, width=60)
+    run(tmp_path / "two.parquet", layers=layers, batch=batch, width=60)
+    assert sha(tmp_path / "one.parquet") == sha(tmp_path / "two.parquet")
+
+
+def test_equal_lengths_go_through_the_encoder_together(tmp_path):
+    encoder = run(tmp_path / "f.parquet", 16, batch=4)
+    # One window of 16 clips holds 8 of 1000 samples, 4 of 1600 and 4 of 400.
+    assert sorted(encoder.calls) == [(4, 400), (4, 1000), (4, 1000), (4, 1600)]
+
+
+@pytest.mark.parametrize("width", [1, 60])
+def test_shards_merge_to_the_bytes_of_the_whole(tmp_path, width):
+    layers = ("a", "b")
+    run(tmp_path / "whole.parquet", 11, layers=layers, width=width)
+    parts = []
+    for shard, (first, count) in enumerate([(0, 4), (4, 1), (5, 6)]):
+        parts.append(tmp_path / f"{shard}.parquet")
+        run(parts[-1], table=clips(count, first), layers=layers, width=width)
+    merge(parts, tmp_path / "merged.parquet", {"by": "test"})
+    assert sha(tmp_path / "merged.parquet") == sha(tmp_path / "whole.parquet")
+
+
+def test_shards_in_the_wrong_order_are_refused(tmp_path):
+    parts = [tmp_path / "0.parquet", tmp_path / "1.parquet"]
+    run(parts[0], table=clips(4, 4))
+    run(parts[1], table=clips(4, 0))
+    with pytest.raises(ProductError, match=r"not after .* Sort"):
+        merge([*parts, parts[0]], tmp_path / "merged.parquet", {})
+    assert not (tmp_path / "merged.parquet").exists()
+
+
+def test_read_frames_gives_one_layer_in_order_in_batches_of_one_shape(tmp_path):
+    run(tmp_path / "f.parquet", 12, layers=("a", "b"))
+    seen = []
+    for names, batch in read_frames(tmp_path / "f.parquet", "b"):
+        assert batch.dtype == np.float32 and batch.shape[0] == len(names)
+        for clip, own in zip(names, batch, strict=True):
+            assert np.array_equal(own, expected(int(clip[-4:]), "b"))
+            seen.append(clip)
+    assert seen == [name(index) for index in range(12)]
+
+
+def test_batches_are_as_large_as_asked_for(tmp_path):
+    run(tmp_path / "f.parquet", 12, load=lambda row, rate: wave(row, rate, (1000,)))
+    with open_frames(tmp_path / "f.parquet") as file:
+        assert [len(names) for names, _ in file.batches("a", batch_bytes=5 * 4000)] == [5, 5, 2]
+        assert [len(names) for names, _ in file.batches("a", batch_bytes=1)] == [1] * 12
+
+
+def groups_read(monkeypatch) -> list[int]:
+    read: list[int] = []
+    original = pq.ParquetFile.read_row_group
+    monkeypatch.setattr(
+        pq.ParquetFile,
+        "read_row_group",
+        lambda self, i, *a, **k: read.append(i) or original(self, i, *a, **k),
+    )
+    return read
+
+
+def test_one_clip_is_read_without_scanning(tmp_path, monkeypatch):
+    path = tmp_path / "f.parquet"
+    run(path, 40, width=100, load=lambda row, rate: wave(row, rate, (1000,)))
+    assert pq.ParquetFile(path).num_row_groups == 2  # 0.4 MB a clip, 8 MB a group
+    read = groups_read(monkeypatch)
+    assert np.array_equal(read_clip(path, name(33), "a")[..., :25], wave_blocks(33))
+    assert read == [1]
+
+
+def wave_blocks(index: int) -> np.ndarray:
+    return wave({"clip": name(index)}, 1000, (1000,)).reshape(10, 4, 25)
+
+
+def test_one_large_layer_is_read_without_the_others(tmp_path, monkeypatch):
+    path = tmp_path / "f.parquet"
+    run(path, 5, layers=("a", "b", "c"), width=100, load=lambda row, rate: wave(row, rate, (1000,)))
+    read = groups_read(monkeypatch)
+    assert sum(len(names) for names, _ in read_frames(path, "b")) == 5
+    assert read == [1, 4, 7, 10, 13]
+
+
+def test_small_frames_share_row_groups(tmp_path):
+    run(tmp_path / "f.parquet", 100, layers=("a", "b", "c"))
+    assert pq.ParquetFile(tmp_path / "f.parquet").num_row_groups == 1
+
+
+def test_an_unknown_layer_or_clip_is_named(tmp_path):
+    path = tmp_path / "f.parquet"
+    run(path, layers=("a", "b"))
+    with pytest.raises(ProductError, match="no layer 'z'; it has a, b"):
+        list(read_frames(path, "z"))
+    with pytest.raises(ProductError, match="no layer 'z'"):
+        read_clip(path, name(0), "z")
+    for clip in ("train/clip_0003b", "aaa", "zzz"):
+        with pytest.raises(ProductError, match=f"no clip '{clip}'"):
+            read_clip(path, clip, "a")
+
+
+def test_a_machine_without_clips_gives_an_empty_table(tmp_path):
+    run(tmp_path / "f.parquet", 0)
+    assert tables.read(tmp_path / "f.parquet", "frames").num_rows == 0
+    assert list(read_frames(tmp_path / "f.parquet", "a")) == []
+
+
+def test_values_that_do_not_fill_their_shape_are_refused(tmp_path):
+    path = tmp_path / "f.parquet"
+    row = {"clip": ["x"], "layer": ["a"], "time": [2], "bands": [1], "channels": [3], "values": [[1.0] * 5]}
+    tables.write(path, "frames", row, {})
+    with pytest.raises(ProductError, match=r"5 values for shape \(2, 1, 3\)"):
+        list(read_frames(path, "a"))
+
+
+# -- precision -----------------------------------------------------------------------------------------------
+
+
+def test_float16_rounds_to_the_nearest_and_halves_nothing_else(tmp_path):
+    run(tmp_path / "full.parquet")
+    run(tmp_path / "half.parquet", storage="float16")
+    for (names, full), (same, half) in zip(
+        read_frames(tmp_path / "full.parquet", "a"), read_frames(tmp_path / "half.parquet", "a"), strict=True
+    ):
+        assert names == same and half.dtype == np.float32
+        assert np.array_equal(half, full.astype(np.float16).astype(np.float32))
+        assert (np.abs(half - full) <= np.maximum(np.abs(full) * 2**-11, 2**-25)).all()
+    assert (tmp_path / "half.parquet").stat().st_size < 0.6 * (tmp_path / "full.parquet").stat().st_size
+
+
+def test_a_value_beyond_float16_is_an_error_that_names_the_clip(tmp_path):
+    with pytest.raises(DataError, match=r"clip train/clip_0000: .*70000.*65504.*storage: float32"):
+        run(tmp_path / "f.parquet", 1, storage="float16", load=lambda row, rate: np.full(1000, 7e4, "f4"))
+    assert not (tmp_path / "f.parquet").exists()
+
+
+# -- bad clips -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (np.zeros(199, np.float32), r"0\.199 s long.*blocks needs at least 0\.2 s"),
+        (np.full(1000, np.nan, np.float32), "1000 values that are not finite"),
+        (np.zeros((1000, 2), np.float32), r"shape \(1, 1000, 2\)"),
+        (np.zeros(1000, np.int16), "int16"),
+    ],
+)
+def test_a_bad_clip_is_named_and_nothing_is_left(tmp_path, bad, words):
+    def load(row, rate):
+        return bad if row["clip"] == name(7) else wave(row, rate)
+
+    with pytest.raises(DataError, match=rf"^clip {name(7)}: .*{words}"):
+        run(tmp_path / "f.parquet", load=load)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clip_that_stands_twice_in_the_table_is_refused(tmp_path):
+    with pytest.raises(ProductError, match="more than once"):
+        run(tmp_path / "f.parquet", table=pa.concat_tables([clips(3), clips(1)]))
+
+
+# -- long work -----------------------------------------------------------------------------------------------
+
+
+def test_memory_holds_a_bounded_number_of_clips_however_many_there_are(tmp_path):
+    loaded: list[weakref.ref] = []
+    most = 0
+
+    class Tracked(np.ndarray):
+        """An array that can be counted."""
+
+    def load(row, rate):
+        nonlocal most
+        array = wave(row, rate).view(Tracked)
+        loaded.append(weakref.ref(array))
+        gc.collect()
+        most = max(most, sum(one() is not None for one in loaded))
+        return array
+
+    run(tmp_path / "f.parquet", 100, batch=2, load=load)
+    assert 2 * LOOKAHEAD <= most <= 2 * 2 * LOOKAHEAD
+
+
+def test_killed_in_the_middle_it_leaves_no_file_and_runs_again_to_the_same_bytes(tmp_path):
+    code = f"""
+import sys, time; sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_extraction as t
+def load(row, rate):
+    print(row["clip"], flush=True); time.sleep(0.02)
+    return t.wave(row, rate)
+t.run(t.Path({str(tmp_path / "f.parquet")!r}), 400, load=load)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.strip() == name(60):
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "f.parquet").exists()
+    run(tmp_path / "f.parquet", 400)
+    run(tmp_path / "whole.parquet", 400)
+    assert sha(tmp_path / "f.parquet") == sha(tmp_path / "whole.parquet")
+
+
+def test_progress_in_a_log_is_plain_lines_with_rate_and_remaining_time(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with Progress(100, "factory fan") as shown:
+        for _ in range(10):
+            now[0] += 4.0
+            shown.advance(10)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "factory fan: 30 of 100 clips, 2.5 clips/s, 28 s left",
+        "factory fan: 60 of 100 clips, 2.5 clips/s, 16 s left",
+        "factory fan: 90 of 100 clips, 2.5 clips/s, 4 s left",
+        "factory fan: 100 of 100 clips, 2.5 clips/s, 40 s in all",
+    ]
+
+
+def test_torch_keeps_to_one_thread_during_extraction_and_gets_its_threads_back(tmp_path):
+    import torch
+
+    seen = []
+
+    @dataclass(frozen=True)
+    class Torch(Blocks):
+        library: ClassVar = "torch"
+
+        def _forward(self, waveforms):
+            seen.append(torch.get_num_threads())
+            return {"a": waveforms.reshape(len(waveforms), -1, 4, 25)}
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        extract(clips(2), wave, Torch(), tmp_path / "f.parquet", {}, progress=False)
+        assert set(seen) == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_several_layers_need_a_name_where_one_is_asked_for():
+    with pytest.raises(ConfigError, match="2 layers selected"):
+        Blocks(layers=("a", "b")).frames(np.zeros((1, 400), np.float32))
+
+
+def test_a_group_never_exceeds_its_bound_unless_a_row_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(frames, "GROUP_BYTES", 10_000)
+    run(tmp_path / "f.parquet", 20)
+    sizes = []
+    file = pq.ParquetFile(tmp_path / "f.parquet")
+    for index in range(file.num_row_groups):
+        rows = file.read_row_group(index)
+        sizes.append((rows.num_rows, 4 * sum(map(len, rows.column("values").to_pylist()))))
+    assert all(size <= 10_000 or rows == 1 for rows, size in sizes) and max(rows for rows, _ in sizes) > 1
