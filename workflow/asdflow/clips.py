@@ -19,6 +19,7 @@ from asdflow.audio.clip import waveform_samples
 from asdflow.audio.files import AudioFile, open_audio
 from asdflow.audio.measuring import Measurement, measure
 from asdflow.audio.options import AudioOptions
+from asdflow.datasets._problems import together
 from asdflow.errors import DataError
 from asdflow.schemas import CLIPS
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 SILENT = "silent: one value throughout"
 """Warning of a test clip without sound."""
-
-LISTED = 10
-"""Bad files that an error names; it counts the others."""
 
 QUIET = 1e-4
 """Standard deviation, full scale 1 (-80 dBFS), below which a clip is called very quiet."""
@@ -145,7 +143,8 @@ def require_usable(
                 f"{path}: is silent, so noise has no level at an SNR. Leave it out, or run without noise"
             )
     if problems:
-        raise _together(encoder, problems, clips.num_rows, "clips")
+        what = f"cannot take {len(problems)} of {clips.num_rows} clips"
+        raise together(encoder, what, problems, "Correct all of them, then run the same command again.")
 
 
 def _require_sound_plan(where: str, rows: Sequence[ClipRow]) -> None:
@@ -190,18 +189,23 @@ def _decode(where: str, root: Path, rows: Sequence[ClipRow], progress) -> list[_
         by_path[row.path].append(row)
     clips: dict[str, _Clip] = {}
     problems: list[DataError] = []
-    for path, planned in (progress or iter)(by_path.items()):
+    for path in (progress or iter)(by_path):
         try:
             with open_audio(root / path) as file:
                 sha256 = _sha256(root / path)
-                for row in planned:
+                for row in by_path[path]:
                     clips[row.clip] = _clip(file, sha256, row)
         except DataError as error:
             problems.append(error)
     if len(problems) == 1:
         raise problems[0]
     if problems:
-        raise _together(where, [str(error).removesuffix(".") for error in problems], len(by_path), "files")
+        raise together(
+            where,
+            f"{len(problems)} of {len(by_path)} files cannot be used",
+            [str(error) for error in problems],
+            "Correct all of them, then run the same command again.",
+        )
     return [clips[row.clip] for row in rows]
 
 
@@ -328,12 +332,3 @@ def _table(machine: str, clips: Sequence[_Clip]) -> pa.Table:
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _together(where: str, problems: Sequence[str], total: int, things: str) -> DataError:
-    """One error for many problems: the first of them, one a line, and the number of the others."""
-    lines = [f"  {problem}." for problem in problems[:LISTED]]
-    if len(problems) > LISTED:
-        lines.append(f"  and {len(problems) - LISTED} more")
-    what = f"{len(problems)} of {total} {things} cannot be used:\n" + "\n".join(lines) + "\n"
-    return DataError(where, what, "Correct all of them, then run the same command again.")

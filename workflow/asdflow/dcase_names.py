@@ -201,8 +201,8 @@ def _parse_section(name: str, stem: str) -> ClipName | None:
             said[kind] = word
     if other and ("split" in said or "label" in said):
         near = difflib.get_close_matches(other[0], _WORDS, n=1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
-        raise DataError(name, f"has an unknown word {other[0]!r}", f"{hint}Known words: {', '.join(_WORDS)}.")
+        hint = f" ({near[0]}?)" if near else ""
+        raise DataError(name, f"has an unknown word {other[0]!r}{hint}", f"Known words: {', '.join(_WORDS)}.")
     if other:
         said["split"] = "supplemental"
     hidden = tail == HIDDEN

@@ -139,7 +139,7 @@ def _excerpt(where: Path, samples: int, rate: int, random: np.random.Generator) 
         needed = -(-samples * file.rate // rate)
         start = int(random.integers(max(1, file.frames - needed + 1)))
         block = file.read(start, min(needed, file.frames)).mean(axis=1)
-        noise = np.resize(resample(block, file.rate, rate), samples)
+        noise = np.resize(resample(block, file.rate, rate, path), samples)
     _require_sound(noise, file, start)
     return noise
 

@@ -74,7 +74,7 @@ def read_clip(
         start, count = file.segment(start_s, duration_s)
         count = min(count, _kept_samples(file.rate, options))
         waveform = mono(file, file.read(start, count), options.channel)
-        waveform = resample(waveform, file.rate, rate)
+        waveform = resample(waveform, file.rate, rate, path)
     if options.remove_dc:
         waveform = waveform - waveform.mean()
     if noise is not None:

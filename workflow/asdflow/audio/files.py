@@ -19,9 +19,9 @@ SUFFIXES = (".wav", ".flac", ".ogg")
 BLOCK = 65536
 """Frames read at a time: half a megabyte a channel, whatever the length of the recording."""
 
-_UNKNOWN = 1 << 62  # libsndfile's length of a stream whose header does not tell it
+_UNKNOWN = 1 << 62  # what libsndfile gives for a stream whose header does not tell it
 _AGAIN = "Copy or download the file again, or leave the clip out."
-_REWRITE = "Rewrite the header (ffmpeg -i in.wav out.wav), copy the file again, or leave the clip out."
+_REWRITE = "Rewrite it (ffmpeg -i <old> <new>), copy it again, or leave it out."
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def open_audio(path: str | Path) -> Iterator[AudioFile]:
             raise DataError(path, announced, _REWRITE)
         frames = handle.frames
         if frames >= _UNKNOWN:
-            frames = _count(path)
+            raise DataError(path, "does not tell its length", _REWRITE)
         if frames == 0:
             raise DataError(path, "holds no samples", _AGAIN)
         yield AudioFile(
@@ -202,22 +202,6 @@ def _wav_shortfall(path: Path) -> str:
                 return ""
             file.seek(body + size + size % 2)
     return "is cut short: it ends before its samples begin"
-
-
-def _count(path: Path) -> int:
-    """Frames of a stream whose header does not tell its length, by decoding it once."""
-    import soundfile
-
-    total = 0
-    try:
-        with soundfile.SoundFile(str(path)) as handle:
-            while len(block := handle.read(BLOCK, dtype="int16", always_2d=True)):
-                total += len(block)
-    except soundfile.LibsndfileError as error:
-        raise DataError(
-            path, f"is damaged: it cannot be decoded after {total} samples ({_reason(error)})", _AGAIN
-        ) from None
-    return total
 
 
 def _ogg_warnings(path: Path) -> tuple[str, ...]:

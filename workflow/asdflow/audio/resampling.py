@@ -22,7 +22,7 @@ MAX_FACTOR = 200_000
 """Largest term of the reduced ratio: beyond it the filter would not fit into memory."""
 
 
-def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
+def resample(waveform: np.ndarray, from_hz: int, to_hz: int, where: object = "waveform") -> np.ndarray:
     """Waveform at another rate.
 
     Linear phase, without delay: the sample at time t stays at time t. Outside the waveform is silence.
@@ -33,6 +33,8 @@ def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     waveform : (samples,) float
     from_hz, to_hz : int
         Rates, Hz.
+    where : object
+        What an error calls the waveform, e.g. its file.
 
     Returns
     -------
@@ -50,8 +52,8 @@ def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     up, down = to_hz // divisor, from_hz // divisor
     if max(up, down) > MAX_FACTOR:
         raise DataError(
-            f"sample rate {from_hz} Hz",
-            f"cannot be converted to {to_hz} Hz: the ratio {up}/{down} has a term above {MAX_FACTOR}",
+            where,
+            f"cannot be converted from {from_hz} Hz to {to_hz} Hz: {up}/{down} has a term above {MAX_FACTOR}",
             "Convert the files to a usual rate (16000, 44100, 48000 Hz, ...) first.",
         )
     from scipy.signal import resample_poly  # takes a second to import, and most data need no resampling

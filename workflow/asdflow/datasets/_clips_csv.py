@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from asdflow.datasets._problems import together
 from asdflow.datasets._scan import folder_name, require_machine
 from asdflow.datasets.base import ClipRow
 from asdflow.errors import DataError
@@ -19,7 +20,6 @@ COLUMNS = (
     *("path", "start_s", "duration_s", "machine", "section"),
     *("domain", "split", "label", "recording", "attributes"),
 )
-LISTED = 10
 _SYNONYMS = {"anomalous": "anomaly", "abnormal": "anomaly", "ok": "normal", "nok": "anomaly"}
 
 
@@ -67,12 +67,7 @@ def read(root: Path) -> list[Listed]:
             f"{file}, line {reader.line_num}", f"is not CSV ({error})", "Check its quotes."
         ) from None
     if problems:
-        more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
-        raise DataError(
-            file,
-            f"has {len(problems)} bad lines:\n  " + "\n  ".join(problems[:LISTED]) + more + "\n",
-            "Correct them.",
-        )
+        raise together(file, f"has {len(problems)} bad lines", problems, "Correct all of them.")
     if not listed:
         raise DataError(file, "lists no clips", "Add a line for each clip below the header.")
     return listed

@@ -7,12 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from asdflow.datasets._problems import together
 from asdflow.datasets._scan import folder_name, require_machine
 from asdflow.datasets.base import ClipRow
-from asdflow.dcase_names import HIDDEN, ClipPath, parse_path
+from asdflow.dcase_names import GRAMMAR, HIDDEN, ClipPath, parse_path
 from asdflow.errors import DataError
-
-LISTED = 10
 
 
 def clips_of(paths: Iterable[str], root: Path, year: int | None = None) -> dict[str, list[ClipRow]]:
@@ -24,13 +23,13 @@ def clips_of(paths: Iterable[str], root: Path, year: int | None = None) -> dict[
     Raises DataError that lists the names which are not understood.
     """
     machines: dict[str, list[ClipRow]] = defaultdict(list)
-    problems: list[DataError] = []
+    problems: list[str] = []
     tables: dict[Path, Mapping[str, Mapping[str, str]]] = {}
     for path in sorted(paths):
         try:
             found = parse_path(path, year)
         except DataError as error:
-            problems.append(error)
+            problems.append(f"{path}: {error.what}")
             continue
         table = _attributes_file(root / path, found)
         if table not in tables:
@@ -38,10 +37,11 @@ def clips_of(paths: Iterable[str], root: Path, year: int | None = None) -> dict[
         machine = require_machine(found.machine or folder_name(root), root / path)
         machines[machine].append(_row(path, found, tables[table].get(_key(path))))
     if problems:
-        more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
-        listed = "\n  ".join(f"{error.where}: {error.what}" for error in problems[:LISTED])
-        raise DataError(
-            root, f"has {len(problems)} files with unusable names:\n  {listed}{more}\n", problems[0].remedy
+        raise together(
+            root,
+            f"has {len(problems)} files whose names are not understood",
+            problems,
+            f"Name them like {GRAMMAR}, move them away, or describe the clips by a clips.csv.",
         )
     return dict(sorted(machines.items()))
 
