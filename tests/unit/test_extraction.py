@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import signal
 import subprocess
@@ -134,8 +133,8 @@ def test_shards_in_the_wrong_order_are_refused(tmp_path):
     parts = [tmp_path / "0.parquet", tmp_path / "1.parquet"]
     run(parts[0], table=clips(4, 4))
     run(parts[1], table=clips(4, 0))
-    with pytest.raises(ProductError, match=r"not after .* Sort"):
-        merge([*parts, parts[0]], tmp_path / "merged.parquet", {})
+    with pytest.raises(ProductError, match=r"does not come after .* in the order of their clips"):
+        merge(parts, tmp_path / "merged.parquet", {})
     assert not (tmp_path / "merged.parquet").exists()
 
 
@@ -263,7 +262,7 @@ def test_a_bad_clip_is_named_and_nothing_is_left(tmp_path, bad, words):
 
 
 def test_a_clip_that_stands_twice_in_the_table_is_refused(tmp_path):
-    with pytest.raises(ProductError, match="more than once"):
+    with pytest.raises(ProductError, match=r"does not come after .* its own name"):
         run(tmp_path / "f.parquet", table=pa.concat_tables([clips(3), clips(1)]))
 
 
@@ -274,14 +273,10 @@ def test_memory_holds_a_bounded_number_of_clips_however_many_there_are(tmp_path)
     loaded: list[weakref.ref] = []
     most = 0
 
-    class Tracked(np.ndarray):
-        """An array that can be counted."""
-
     def load(row, rate):
         nonlocal most
-        array = wave(row, rate).view(Tracked)
+        array = wave(row, rate)
         loaded.append(weakref.ref(array))
-        gc.collect()
         most = max(most, sum(one() is not None for one in loaded))
         return array
 

@@ -32,13 +32,24 @@ Row = tuple[str, str, np.ndarray]  # clip, layer, (time, bands, channels) float3
 class FrameWriter:
     """Takes rows in order and writes them in row groups."""
 
-    def __init__(self, write_group) -> None:
-        self._write_group = write_group
+    def __init__(self, path: str | Path, write_group) -> None:
+        self.path, self._write_group = path, write_group
         self._rows: list[Row] = []
+        self._key = ("", "")
         self._bytes = 0
 
     def add(self, clip: str, layer: str, frames: np.ndarray) -> None:
-        """One row; rows must come sorted by clip, then layer. frames (time, bands, channels) float32."""
+        """One row, frames (time, bands, channels) float32.
+
+        Raises ProductError unless rows come sorted by clip, then layer, each once.
+        """
+        if (clip, layer) <= self._key:
+            raise ProductError(
+                self.path,
+                f"clip {clip!r}, layer {layer!r} does not come after {self._key}",
+                "Give every clip its own name, and merge shards in the order of their clips.",
+            )
+        self._key = clip, layer
         last = self._rows[-1] if self._rows else None
         apart = last is not None and last[1] != layer and max(last[2].nbytes, frames.nbytes) > ALONE_BYTES
         if last is not None and (apart or self._bytes + frames.nbytes > GROUP_BYTES):
@@ -71,7 +82,7 @@ class FrameWriter:
 def frame_writer(path: str | Path, made_by: Mapping[str, Any]) -> Iterator[FrameWriter]:
     """Open a frames product for writing; it appears under `path` when the block ends, whole or not at all."""
     with tables.writer(path, "frames", made_by) as write_group:
-        writer = FrameWriter(write_group)
+        writer = FrameWriter(path, write_group)
         yield writer
         writer.flush()
 
