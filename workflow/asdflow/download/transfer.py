@@ -1,0 +1,308 @@
+"""One file from the first source that has it: continued where it broke off, checked, moved into place."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from asdflow.download.checks import full_disk, room, split_checksum, verify
+from asdflow.download.locking import locked, slot
+from asdflow.download.policy import AGAIN, Policy
+from asdflow.download.progress import Progress
+from asdflow.errors import FetchError
+
+PIECE = 1 << 18
+AGENT = "asdflow (research software)"
+
+
+class Refused(Exception):
+    """A source cannot give the file; the message says why, without naming the source."""
+
+
+class Interrupted(Exception):
+    """The body ended before the length that was announced, though the connection did not say so."""
+
+
+def fetch(
+    urls: Sequence[str],
+    target: str | Path,
+    *,
+    checksum: str,
+    size: int | None = None,
+    policy: Policy | None = None,
+    slots: str | Path | None = None,
+) -> Path:
+    """Make sure that `target` is the file with this checksum; fetch it from the first source that has it.
+
+    A file that is already there is checked and kept, whatever the dates of servers say. What an earlier run
+    received lies beside it as `.{name}.part` and is continued.
+
+    Parameters
+    ----------
+    urls : sequence of str
+        Sources, tried in order; all must give the same bytes.
+    target : path
+        Final name.
+    checksum : str
+        "md5:..." or "sha256:...".
+    size : int, optional
+        Bytes, where known beforehand.
+    policy : Policy, optional
+        Retries, waits and connections; default from the environment.
+    slots : path, optional
+        Folder of locks that bounds the number of connections over all processes. None: no bound.
+
+    Raises
+    ------
+    FetchError
+        No source gave the file (every source's reason is named), another file lies under its name, or the
+        disk is too small. What was received remains, unless it was wrong; nothing is under the final name.
+    """
+    target, policy = Path(target), policy or Policy.from_environment()
+    split_checksum(checksum)
+    partial, reasons = target.with_name(f".{target.name}.part"), []
+    with full_disk(target), locked(target.with_name(f".{target.name}.lock")):
+        if target.exists():
+            fault = verify(target, checksum, size)
+            if fault is None:
+                return target
+            remedy = "It is not the published file. Move it away and run again to fetch that."
+            raise FetchError(target, fault, remedy)
+        with slot(slots, policy.connections):
+            for url in urls:
+                try:
+                    _receive(url, partial, target.name, checksum, size, policy)
+                except Refused as reason:
+                    reasons.append(f"{url}: {reason}")
+                    continue
+                os.replace(partial, target)
+                return target
+    raise FetchError(
+        target,
+        f"no source gave the file. {'; '.join(reasons)}",
+        f"Run the same command again later (it continues where it broke off), or save the file as {target}.",
+    )
+
+
+def read(urls: Sequence[str], *, policy: Policy | None = None, limit: int = 1 << 24) -> bytes:
+    """Body of a small answer, e.g. of an API, from the first source that gives one.
+
+    Raises FetchError when none does, or when the answer is larger than `limit` bytes.
+    """
+    policy, reasons = policy or Policy.from_environment(), []
+    for url in urls:
+        try:
+            return _small(url, policy, limit)
+        except Refused as reason:
+            reasons.append(f"{url}: {reason}")
+    raise FetchError(
+        urls[0],
+        f"no answer. {'; '.join(reasons)}",
+        "Check the connection and run the same command again later.",
+    )
+
+
+def _receive(url: str, partial: Path, name: str, checksum: str, size: int | None, policy: Policy) -> None:
+    """Complete `partial` from one source and check it. Raises Refused, or FetchError for a small disk."""
+    attempts = _Attempts(policy, url, name)
+    fresh = not partial.exists()  # bytes of an earlier run may be of another file: worth one fresh start
+    with _session() as session:
+        while True:
+            have = _length(partial)
+            if size is not None and have > size:
+                partial.unlink()
+            elif (size is not None and have == size) or _append(session, url, partial, name, size, attempts):
+                fault = verify(partial, checksum, size)
+                if fault is None:
+                    _flush(partial)
+                    return
+                partial.unlink()
+                if fresh:
+                    raise Refused(f"the file {fault}")
+                _say(name, f"the continued file {fault}; it is fetched anew")
+                fresh = True
+
+
+def _append(session: Any, url: str, partial: Path, name: str, size: int | None, attempts: _Attempts) -> bool:
+    """Ask for what is missing and append it. True at the end of the body, False when to try again."""
+    have = _length(partial)
+    total = size
+    try:
+        with _get(session, url, {"Range": f"bytes={have}-"} if have else {}, attempts.policy) as response:
+            if response.status_code == 416:  # nothing after `have`: complete, or a part of something else
+                if size is None and _total_of(response) == have:
+                    return True
+                partial.unlink(missing_ok=True)
+                attempts.again(_status(response))
+                return False
+            if not _has_body(response, attempts):
+                return False
+            if response.status_code == 206 and _start_of(response) != have:
+                raise Refused(f"answers bytes from {_start_of(response)} when asked for bytes from {have}")
+            if response.status_code == 200:
+                have = 0  # the server knows no ranges
+            announced = _total_of(response)
+            if size is not None and announced is not None and announced != size:
+                raise Refused(f"announces {announced} bytes, expected {size}")
+            total = size or announced
+            if total is not None:
+                room(partial, total - have)
+            with open(partial, "ab" if have else "wb") as file, Progress(name, total, have) as progress:
+                for piece in _pieces(response):
+                    file.write(piece)
+                    progress.advance(len(piece))
+        if total is not None and _length(partial) < total:
+            raise Interrupted
+    except (Interrupted, *_transport_errors()) as error:
+        attempts.reached(_length(partial), total)
+        attempts.again(_words(error, attempts.policy))
+        return False
+    return True
+
+
+def _small(url: str, policy: Policy, limit: int) -> bytes:
+    attempts = _Attempts(policy, url, url)
+    with _session() as session:
+        while True:
+            try:
+                with _get(session, url, {}, policy) as response:
+                    if not _has_body(response, attempts):
+                        continue
+                    body = bytearray()
+                    for piece in _pieces(response):
+                        body += piece
+                        if len(body) > limit:
+                            raise Refused(f"answers more than {limit} bytes")
+                    return bytes(body)
+            except _transport_errors() as error:
+                attempts.again(_words(error, policy))
+
+
+class _Attempts:
+    """Retry budget of one source: waits before the next attempt, or raises Refused when it is spent."""
+
+    def __init__(self, policy: Policy, url: str, name: str) -> None:
+        self.policy, self.url, self.name = policy, url, name
+        self.retry, self.furthest = policy.retry(), 0
+
+    def reached(self, length: int, total: int | None) -> None:
+        """Start the count anew when `length` is one per cent of `total` beyond any earlier attempt."""
+        if length > self.furthest and (length - self.furthest) * 100 >= (total or 1):
+            self.retry, self.furthest = self.policy.retry(), length
+
+    def again(self, why: str, response: Any = None) -> None:
+        """Wait as the back-off or the server's `Retry-After` says."""
+        from urllib3.exceptions import InvalidHeader, MaxRetryError, ProtocolError
+
+        raw = None if response is None else response.raw
+        try:
+            if raw is None:
+                self.retry = self.retry.increment("GET", self.url, error=ProtocolError(why))
+            else:
+                self.retry = self.retry.increment("GET", self.url, response=raw)
+        except MaxRetryError:
+            raise Refused(f"{why}; attempts without progress: {self.policy.retries + 1}") from None
+        _say(self.name, f"{why}; trying again")
+        try:
+            self.retry.sleep(raw)
+        except InvalidHeader:  # a Retry-After that is neither a number nor a date
+            self.retry.sleep()
+
+
+@contextmanager
+def _session() -> Iterator[Any]:
+    import requests
+
+    with requests.Session() as session:
+        # The bytes of the file itself: a compressed body could not be continued by range.
+        session.headers.update({"User-Agent": AGENT, "Accept-Encoding": "identity"})
+        yield session
+
+
+@contextmanager
+def _get(session: Any, url: str, headers: Mapping[str, str], policy: Policy) -> Iterator[Any]:
+    """The answer to a GET. Raises Refused for what stays: a bad address, certificate, redirect loop."""
+    from requests import exceptions
+
+    try:
+        response = session.get(url, headers=headers, stream=True, timeout=policy.timeout_s)
+    except exceptions.SSLError as error:
+        raise Refused(f"the certificate is not trusted ({error})") from None
+    except (ValueError, exceptions.TooManyRedirects) as error:  # addresses that cannot be are ValueErrors
+        raise Refused(str(error)) from None
+    with response:
+        yield response
+
+
+def _pieces(response: Any) -> Iterator[bytes]:
+    """The body as it arrives. What came before a broken connection is delivered, unlike by `iter_content`."""
+    while piece := response.raw.read1(PIECE):
+        yield piece
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    from requests import exceptions
+    from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
+
+    return exceptions.ConnectionError, exceptions.Timeout, ProtocolError, ReadTimeoutError, SSLError
+
+
+def _has_body(response: Any, attempts: _Attempts) -> bool:
+    """True when the body follows; False after waiting for a better answer; raises Refused for a final one."""
+    if response.status_code in AGAIN:
+        attempts.again(_status(response), response)
+        return False
+    if response.status_code not in (200, 206):
+        raise Refused(_status(response))
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise Refused(f"compresses the body ({response.headers['Content-Encoding']}) though asked not to")
+    return True
+
+
+def _status(response: Any) -> str:
+    return f"HTTP {response.status_code} {response.reason or ''}".strip()
+
+
+def _total_of(response: Any) -> int | None:
+    """Length of the whole file as the server announces it."""
+    text = response.headers.get("Content-Range", "")
+    if match := re.fullmatch(r"bytes (?:\d+-\d+|\*)/(\d+)", text.strip()):
+        return int(match[1])
+    length = response.headers.get("Content-Length", "")
+    return int(length) if response.status_code == 200 and length.isdigit() else None
+
+
+def _start_of(response: Any) -> int | None:
+    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
+
+
+def _words(error: Exception, policy: Policy) -> str:
+    """A transport error in a few words."""
+    text = str(error)
+    system = re.search(r"\[Errno -?\d+\] ([^'\")]+)|\(\d+, '([^']+)'\)", text)
+    if "timed out" in text or "timeout" in text.lower():
+        return f"no answer within {policy.timeout_s:g} s"
+    if system:
+        return f"the connection failed ({(system[1] or system[2]).strip()})"
+    if isinstance(error, Interrupted) or "IncompleteRead" in text:
+        return "the body ended early"
+    return f"the connection failed ({type(error).__name__})"
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())  # a crash of the machine must not leave the name without the bytes
+
+
+def _say(name: str, text: str) -> None:
+    print(f"{name}: {text}", file=sys.stderr, flush=True)
