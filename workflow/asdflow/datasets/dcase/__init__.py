@@ -1,0 +1,146 @@
+"""DCASE Challenge Task 2, 2020 to 2026: downloaded, verified, unpacked and indexed.
+
+datasets:
+  dcase2023_development: {kind: dcase, year: 2023, subsets: [development]}
+  dcase2024: {kind: dcase, year: 2024, data_dir: /data/dcase}
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from asdflow.datasets import register
+from asdflow.datasets.base import ClipRow, Dataset
+from asdflow.datasets.dcase.registry import SUBSETS, Archive, load
+from asdflow.download import Policy
+from asdflow.errors import ConfigError
+
+Subset = Literal["development", "evaluation"]
+
+
+@register("dcase")
+@dataclass(frozen=True, kw_only=True)
+class Dcase(Dataset):
+    """One year of DCASE Task 2, or some machines of it.
+
+    A machine of `evaluation` has its training clips from the additional training set and its test clips from
+    the evaluation set; their labels come from the organisers' list where one is published (2020 to 2025).
+    Where a machine is in both subsets (2020 to 2022), their sections stand side by side.
+    """
+
+    year: Annotated[int, Field(ge=2020, le=2026, description="Year of the challenge.")]
+    subsets: Annotated[
+        tuple[Subset, ...],
+        Field(
+            strict=False, min_length=1, description="Which machines: of development, of evaluation, of both."
+        ),
+    ] = ("development", "evaluation")
+    machines: Annotated[
+        tuple[str, ...] | None,
+        Field(strict=False, min_length=1, description="Only these machines. Default: all of the subsets."),
+    ] = None
+    data_dir: Annotated[
+        str | None,
+        Field(description="Your own zips or unpacked folders; checked, used in place. Default: download."),
+    ] = None
+    keep_zip: Annotated[bool, Field(description="Keep a downloaded zip after unpacking.")] = True
+    store: Annotated[
+        str, Field(min_length=1, description="Folder of downloads and unpacked clips, shared by all entries.")
+    ] = "data"
+
+    def __post_init__(self) -> None:
+        known = self._known_machines()
+        for machine in self.machines or ():
+            if machine not in known:
+                near = difflib.get_close_matches(machine, known, n=1, cutoff=0.5)
+                hint = f"Did you mean {near[0]!r}? " if near else ""
+                raise ConfigError(
+                    f"dataset of kind 'dcase', machine {machine!r}",
+                    f"is not in {' or '.join(self.subsets)} of {self.year}",
+                    f"{hint}Known: {', '.join(known)}.",
+                )
+
+    def _known_machines(self) -> list[str]:
+        year = load().year(self.year)
+        return sorted({machine for subset in self.subsets for machine in year.machines(subset)})
+
+    def machine_names(self, name: str, base: Path) -> list[str]:
+        """Sorted machines, from the registry."""
+        return sorted(set(self.machines)) if self.machines else self._known_machines()
+
+    def root(self, name: str, base: Path) -> Path:
+        """Folder of the year in the store; entries of one year share it."""
+        return Path(base) / self.store / f"dcase{self.year}"
+
+    def source_files(self, name: str, base: Path, machine: str) -> list[str]:
+        """Empty: the clips table depends on `manifests` and `label_list`, which rules make."""
+        return []
+
+    def clip_rows(self, name: str, base: Path, machine: str) -> list[ClipRow]:
+        """Clips of a machine, counted against the registry, with the labels of evaluation clips."""
+        from asdflow.datasets.dcase.index import index
+        from asdflow.datasets.dcase.labels import read_labels
+
+        labels = self.label_list()
+        return index(
+            load(),
+            self.root(name, base),
+            self.year,
+            self.subsets,
+            machine,
+            read_labels(Path(base) / labels, self.year) if labels else None,
+        )
+
+    # -- for the rules that make the store -------------------------------------------------------------------
+
+    def archives(self, machine: str) -> list[Archive]:
+        """Zips that a machine consists of: one for development, two for evaluation."""
+        registry = load()
+        return [
+            archive
+            for subset in self.subsets
+            if machine in registry.year(self.year).machines(subset)
+            for archive in registry.archives(self.year, subset, machine)
+        ]
+
+    def manifests(self, machine: str) -> list[str]:
+        """Products of `obtain`, relative to the working directory: what the clips table depends on."""
+        from asdflow.datasets.dcase.store import manifest_file
+
+        return [str(manifest_file(self.store, archive)) for archive in self.archives(machine)]
+
+    def label_list(self) -> str | None:
+        """Product of `obtain_labels`, relative to the working directory; None where there is none."""
+        labels = load().year(self.year).labels
+        if labels is None or "evaluation" not in self.subsets:
+            return None
+        return f"{self.store}/dcase{self.year}/labels/{labels.file}"
+
+    def obtain(self, base: Path, part: str, machine: str, policy: Policy | None = None) -> Path:
+        """Download (or find in data_dir), check and unpack one archive; returns its manifest."""
+        from asdflow.datasets.dcase.store import obtain
+
+        registry = load()
+        return obtain(
+            registry,
+            registry.archive(self.year, part, machine),
+            Path(base) / self.store,
+            data_dir=Path(base) / self.data_dir if self.data_dir else None,
+            keep_zip=self.keep_zip,
+            policy=policy,
+        )
+
+    def obtain_labels(self, base: Path, policy: Policy | None = None) -> Path | None:
+        """Download the year's list of evaluation labels; None where `label_list` is None."""
+        from asdflow.datasets.dcase.labels import fetch_labels
+
+        labels = self.label_list()
+        return fetch_labels(load(), self.year, Path(base) / labels, policy) if labels else None
+
+
+__all__ = ["SUBSETS", "Dcase"]

@@ -1,0 +1,80 @@
+"""Evaluation labels: the organisers' published list of what the anonymous file names stand for.
+
+Format: a line with a machine's name, then for each of its clips `anonymous name,full name`; the list of 2020
+adds the label, 0 or 1, as a third field. The full name is of the same year's grammar.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from asdflow.datasets.dcase.registry import Registry
+from asdflow.dcase_names import ClipName, parse
+from asdflow.download import Policy, fetch
+from asdflow.errors import DataError
+
+LABELS = {"0": "normal", "1": "anomaly"}
+REMEDY = "Delete it and run again; the published list is then fetched."
+
+
+def fetch_labels(registry: Registry, year: int, target: str | Path, policy: Policy | None = None) -> Path:
+    """Download a year's list to `target`, checked against the registry's SHA-256.
+
+    Raises DataError when nobody has published one in this form, FetchError when it cannot be had.
+    """
+    labels = registry.year(year).labels
+    if labels is None:
+        raise DataError(
+            f"labels of {year}", "are in no published list", "Its evaluation clips can be scored, not judged."
+        )
+    return fetch(registry.labels_urls(year), target, checksum=f"sha256:{labels.sha256}", policy=policy)
+
+
+def read_labels(path: str | Path, year: int) -> dict[str, dict[str, ClipName]]:
+    """What each evaluation clip is: machine to anonymous file name to its full name, parsed.
+
+    The label is always known; the domain and the attributes where the full name says them.
+
+    Raises DataError naming the line that is not understood, contradicts itself, or repeats a name.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})", "Run snakemake to fetch it.") from None
+    except UnicodeDecodeError:
+        raise DataError(path, "is not text in UTF-8", REMEDY) from None
+    machines: dict[str, dict[str, ClipName]] = {}
+    machine = None
+    for number, line in enumerate(lines, 1):
+        fields = [each.strip() for each in line.strip().split(",")]
+        if fields == [""]:
+            continue
+        where = f"{path}, line {number}"
+        if len(fields) == 1:
+            machine = machines.setdefault(fields[0], {})
+        elif machine is None:
+            raise DataError(where, "names a clip before any machine", REMEDY)
+        elif fields[0] in machine:
+            raise DataError(where, f"repeats {fields[0]!r}", REMEDY)
+        else:
+            machine[fields[0]] = _label(where, fields, year)
+    return machines
+
+
+def _label(where: str, fields: list[str], year: int) -> ClipName:
+    if len(fields) not in (2, 3):
+        raise DataError(where, f"has {len(fields)} fields, expected 2 or 3", REMEDY)
+    short, full = parse(fields[0], year), parse(fields[1], year)
+    if short.section != full.section:
+        raise DataError(where, f"{fields[0]} and {fields[1]} are of different sections", REMEDY)
+    if len(fields) == 3:
+        if fields[2] not in LABELS:
+            raise DataError(where, f"has the label {fields[2]!r}, expected 0 or 1", REMEDY)
+        if full.label not in (None, LABELS[fields[2]]):
+            raise DataError(where, f"says {full.label} and {fields[2]}", REMEDY)
+        full = replace(full, label=LABELS[fields[2]])
+    if full.label is None:
+        raise DataError(where, "has no label", REMEDY)
+    return full

@@ -1,0 +1,185 @@
+"""A machine's clips in the store: from the user's own copy where there is one, else downloaded; unpacked.
+
+{store}/zips/{record}/{name}                 what was downloaded, checked
+{store}/dcase{year}/{part}/{machine}/        what was unpacked, or a link to the user's own folder
+{store}/dcase{year}/{part}/{machine}.json    its manifest: archive, checksum, every file with its size
+{store}/dcase{year}/labels/{list}            evaluation labels
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from asdflow.atomic import whole_file
+from asdflow.datasets.dcase import own
+from asdflow.datasets.dcase.registry import Archive, Registry
+from asdflow.datasets.dcase.unpack import RECEIPT, unpack
+from asdflow.datasets.dcase.zenodo import Pin, pin
+from asdflow.download import Policy, fetch, locked
+from asdflow.errors import FetchError
+
+
+def machine_folder(store: str | Path, archive: Archive) -> Path:
+    """Where a machine's clips of one part lie."""
+    return Path(store) / f"dcase{archive.year}" / archive.part / archive.machine
+
+
+def manifest_file(store: str | Path, archive: Archive) -> Path:
+    """Where the manifest of `machine_folder` lies."""
+    return machine_folder(store, archive).with_name(f"{archive.machine}.json")
+
+
+def obtain(
+    registry: Registry,
+    archive: Archive,
+    store: str | Path,
+    data_dir: str | Path | None = None,
+    keep_zip: bool = True,
+    policy: Policy | None = None,
+) -> Path:
+    """Make sure that a machine's clips of one part are in the store; returns the manifest.
+
+    Nothing is done twice: a folder whose receipt and file sizes agree is kept, a zip that is there and whole
+    is not downloaded, a part of a zip is continued.
+
+    Parameters
+    ----------
+    registry : Registry
+    archive : Archive
+        From `registry.archive(year, part, machine)`.
+    store : path
+        Folder of all downloads.
+    data_dir : path, optional
+        The user's own zips or unpacked folders. A zip is checked like a download and unpacked from where it
+        lies; a folder is checked and linked. What it lacks is downloaded, and said.
+    keep_zip : bool
+        False removes a downloaded zip once it is unpacked; never one of the user.
+    policy : Policy, optional
+        Retries and connections.
+
+    Raises
+    ------
+    FetchError, DataError
+        See `zenodo.pin`, `download.fetch`, `unpack.unpack`, `own.find`. No folder or manifest appears then.
+    """
+    store, policy = Path(store), policy or Policy.from_environment()
+    folder, manifest = machine_folder(store, archive), manifest_file(store, archive)
+    with locked(folder.with_name(f".{archive.machine}.lock")):
+        found = own.find(data_dir, archive, registry.year(archive.year).audio) if data_dir else own.NOTHING
+        if found.folder is not None:
+            _link(found.folder, folder)
+            _write(manifest, _content(archive, None, own.sizes(found.folder)))
+            return manifest
+        pinned = pin(archive, registry.locks, registry.base_url, policy)
+        content = _unpacked(folder, archive, pinned)
+        if content is None:
+            zip_file = own.checked_zip(found.zips, archive, pinned)
+            if data_dir and zip_file is None:
+                _say(
+                    archive, f"{data_dir} has neither {archive.name} nor an unpacked folder; it is downloaded"
+                )
+            content = _unpack(zip_file, store, folder, archive, pinned, keep_zip, policy)
+        _write(manifest, content)
+    return manifest
+
+
+def _unpack(
+    own_zip: Path | None,
+    store: Path,
+    folder: Path,
+    archive: Archive,
+    pinned: Pin,
+    keep_zip: bool,
+    policy: Policy,
+) -> dict[str, Any]:
+    zip_file = own_zip or fetch(
+        archive.urls,
+        store / "zips" / str(archive.record) / archive.name,
+        checksum=pinned.checksum,
+        size=pinned.size,
+        policy=policy,
+        slots=store / "zips" / ".connections",
+    )
+    _say(archive, f"unpacking {zip_file}")
+    sizes = unpack(
+        zip_file,
+        folder,
+        archive.machine,
+        archive.limits,
+        receipt=lambda sizes: _text(_content(archive, pinned, sizes)),
+    )
+    if own_zip is None and not keep_zip:
+        zip_file.unlink()
+    return _content(archive, pinned, sizes)
+
+
+def _unpacked(folder: Path, archive: Archive, pinned: Pin) -> dict[str, Any] | None:
+    """Content of the folder's receipt when the folder is whole; None, and no folder, when to unpack."""
+    if folder.is_symlink():  # of an earlier configuration with data_dir
+        folder.unlink()
+    if not folder.exists():
+        return None
+    try:
+        content = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))
+        whole = content == _content(archive, pinned, content["files"]) and all(
+            (folder / name).stat().st_size == size for name, size in content["files"].items()
+        )
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if Path(str(error.filename)).name == RECEIPT:
+            raise FetchError(
+                folder,
+                "was not unpacked by this workflow",
+                "Move it away, or name the folder that holds your copy by data_dir.",
+            ) from None
+        whole = False
+    except (ValueError, KeyError, TypeError, AttributeError):
+        whole = False
+    if whole:
+        return content
+    _say(archive, f"{folder} is not what {archive.name} holds; it is unpacked anew")
+    shutil.rmtree(folder)
+    return None
+
+
+def _link(target: Path, folder: Path) -> None:
+    """Make `folder` a link to the user's folder; replaces an older link, never a folder with clips."""
+    target = target.resolve()
+    if folder.is_symlink():
+        if folder.resolve() == target:
+            return
+    elif folder.exists():
+        if not (folder / RECEIPT).exists():
+            raise FetchError(folder, "was not unpacked by this workflow", "Move it away and run again.")
+        shutil.rmtree(folder)
+    partial = folder.with_name(f".{folder.name}.link")
+    partial.unlink(missing_ok=True)
+    partial.symlink_to(target, target_is_directory=True)
+    os.replace(partial, folder)
+
+
+def _content(archive: Archive, pinned: Pin | None, sizes: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "archive": archive.name,
+        "record": archive.record,
+        "checksum": pinned.checksum if pinned else None,
+        "files": dict(sizes),
+    }
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
+
+
+def _write(manifest: Path, content: Mapping[str, Any]) -> None:
+    with whole_file(manifest) as partial:
+        partial.write_text(_text(content), encoding="utf-8")
+
+
+def _say(archive: Archive, text: str) -> None:
+    print(f"{archive.name}: {text}", file=sys.stderr, flush=True)
