@@ -279,18 +279,20 @@ def test_the_effect_of_an_axis_is_the_mean_difference_of_pairs_that_differ_there
     for a, b in itertools.combinations(rows, 2):
         if (a["encoder"], a["system"]) == (b["encoder"], b["system"]) and a["pooling"] != b["pooling"]:
             by_pooling.append(abs(a["value"] - b["value"]))
-    found = effects._effects(results, "factory", "auc_target")
-    assert found["pooling"].moves["fan"] == pytest.approx(np.mean(by_pooling), rel=1e-12)
+    found = {one.axis: one for one in effects._effects(results, "factory", "auc_target")}
+    fan = found["pooling"].machines.index("fan")
+    assert found["pooling"].difference[fan] == pytest.approx(np.mean(by_pooling), rel=1e-12)
     # nn and ldn share a backend; nn, maha and pca95 share the absence of a normalization.
     assert (found["normalization"].members, found["backend"].members) == (2, 3)
-    assert found["normalization"].pairs == 1 * 2 * 2 and found["backend"].pairs == 3 * 2 * 2
-    assert "layer" not in found
+    assert (found["normalization"].settings, found["backend"].settings) == (4, 4)
 
 
-def test_layers_are_compared_within_their_encoder(made):
-    found = effects._effects(made("many layers"), "factory", "auc_target")
-    assert found["layer"].members == 7
-    assert found["encoder"].members == 2
+def test_two_names_for_one_detector_are_one_member_of_its_axis(made, tmp_path):
+    config = synthetic.study(poolings=1, detectors=3)
+    config["detectors"]["again"] = config["detectors"]["nn"]
+    results = synthetic.make(tmp_path, config, machines=1, clips=4)
+    found = {one.axis: one.members for one in effects._effects(results, "factory", "auc_target")}
+    assert found["backend"] == 2
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
-from statistics import fmean, median
+from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from asdflow.figures import _words, register
-from asdflow.figures._colours import INK, MUTED
+from asdflow.figures._colours import GRID, INK, MUTED
 from asdflow.figures.base import Picture
 
 if TYPE_CHECKING:
+    from asdflow.metrics import Effect
     from asdflow.plotting import Sheet
     from asdflow.results import Results
 
-AXES = ("backend", "normalization", "pooling", "layer", "encoder")
+AXES = {
+    "backend": ("backend",),
+    "normalization": ("normalization",),
+    "pooling": ("pooling",),
+    "encoder": ("encoder", "layer"),
+}
 DOT = 0.095  # inches between dots that would otherwise touch
 
 
@@ -29,10 +33,10 @@ DOT = 0.095  # inches between dots that would otherwise touch
 class Effects(Picture):
     """How far a metric moves when one axis of the grid changes and all others stay.
 
-    For an axis and a machine: mean of |m(a) - m(b)| over all pairs of systems (a, b) that differ on that axis
-    alone. A mean over pairs does not grow with the number of members, as a range would, so axes with two and
-    with ten members compare. Fusions are left out: they are made of several backends. The noise of the test
-    set moves every difference a little, so no effect is exactly 0.
+    For an axis and a machine: mean of |m(a) - m(b)| over pairs of systems that differ on that axis alone
+    (`asdflow.metrics.effects`, statistic `difference`). Unlike a range it does not grow with the number
+    of members, so axes of different size compare. Fusions are left out: they are made of several backends.
+    The noise of the test set moves every difference a little, so no effect is exactly 0.
     """
 
     metric: Annotated[
@@ -44,43 +48,44 @@ class Effects(Picture):
 
         metric = self.metric if self.metric in results.terms(dataset) else "official"
         name = _words.metric_name(results, dataset, metric)
-        effects = _effects(results, dataset, metric)
         simulated = results.simulated(dataset)
+        effects = sorted(_effects(results, dataset, metric), key=lambda one: -one.mean("difference"))
         if not effects:
             return plotting.message(
                 f"{dataset}: nothing to compare",
                 "No two systems of this study differ on one axis alone, so no axis has an effect to show.",
                 simulated,
             )
-        ranked = sorted(effects, key=lambda axis: (-fmean(effects[axis].moves.values()), AXES.index(axis)))
-        labels = [f"{axis}" for axis in ranked]
-        details = [effects[axis].detail for axis in ranked]
-        label = (
-            max(plotting.widest(labels, plotting.TEXT, True), plotting.widest(details, plotting.SMALL)) + 0.2
-        )
+        options = {name: results.study["metrics"][name] for name in ("rounds", "confidence")}
+        labels = [_axis(results, one.axis) for one in effects]
+        details = [f"{one.members} members, {_words.count(one.settings, 'setting')}" for one in effects]
+        label = plotting.widest(labels, plotting.TEXT, True)
+        label = max(label, plotting.widest(details, plotting.SMALL)) + 0.2
         room = plotting.WIDTH - 2 * plotting.EDGE
         width = room - label - 0.1
+        moves = [sorted(zip((100 * one.difference).tolist(), one.machines, strict=True)) for one in effects]
         # The machine that an axis moves most is named beside its dot, so the scale leaves room for the name.
-        most = [max(effects[axis].moves, key=effects[axis].moves.__getitem__) for axis in ranked]
         limit = max(
-            100
-            * effects[axis].moves[machine]
-            * width
-            / (width - plotting.text_width(machine, plotting.SMALL) - 0.12)
-            for axis, machine in zip(ranked, most, strict=True)
+            value * width / (width - plotting.text_width(machine, plotting.SMALL) - 0.12)
+            for value, machine in (row[-1] for row in moves)
         )
         limit = max(limit, 1.0)
-        values = [sorted(100 * value for value in effects[axis].moves.values()) for axis in ranked]
-        swarms = [_swarm(row, DOT / width * limit) for row in values]
+        swarms = [_swarm([value for value, _ in row], DOT / width * limit) for row in moves]
         heights = [max(0.56, DOT * (1 + max(swarm) - min(swarm)) + 0.34) for swarm in swarms]
 
+        machines = len(results.machines(dataset))
         sheet = plotting.Sheet(
-            _title(ranked, effects, name),
+            _title([one.mean("difference") for one in effects], labels, name),
             f"Dots: mean absolute difference in {name} between two systems that differ on that axis alone, "
-            f"one dot a machine; the largest is named. {_words.capital(_words.evidence(results, dataset))}. "
-            "Line and number: mean over machines.",
+            f"one dot a machine; the largest is named. {_words.evidence(results, dataset)}. Line and number: "
+            "mean over machines."
+            + (
+                f" Band: its {100 * options['confidence']:g} % interval over machines."
+                if machines > 1
+                else ""
+            ),
             (room, sum(heights) + 0.46),
-            _note(results, dataset, metric, self.metric),
+            _note(results, dataset, metric, self.metric, effects, options),
             simulated,
         )
         axes = sheet.panel(label, 0.0, width, sum(heights))
@@ -91,19 +96,26 @@ class Effects(Picture):
         axes.grid(axis="x")
         axes.set_xlabel(f"mean absolute difference in {name}, percentage points")
         top = 0.0
-        for row, swarm in enumerate(swarms):
+        for row, (one, swarm) in enumerate(zip(effects, swarms, strict=True)):
             middle = top + (heights[row] - 0.16) / 2
-            mean = fmean(values[row])
             reach = DOT * (1 + max(swarm) - min(swarm)) / 2 + 0.05
-            for value, level in zip(values[row], swarm, strict=True):
+            mean = 100 * one.mean("difference")
+            ends = one.interval("difference", **options)
+            if ends:
+                low, high = (100 * end for end in ends)
+                axes.fill_between(
+                    [low, high], middle - reach, middle + reach, color=GRID.light, lw=0, zorder=1
+                )
+            for (value, _), level in zip(moves[row], swarm, strict=True):
                 axes.plot(value, middle + DOT * level, "o", ms=6.0, color=MUTED.light, alpha=0.75, mew=0)
             axes.text(
-                values[row][-1] + 0.09 / width * limit, middle + DOT * swarm[-1], most[row],
+                moves[row][-1][0] + 0.09 / width * limit, middle + DOT * swarm[-1], moves[row][-1][1],
                 fontsize=plotting.SMALL, color=MUTED.light, va="center_baseline",
             )  # fmt: skip
             axes.plot(
-                [mean, mean], [middle - reach, middle + reach], color=INK.light, lw=2.2, solid_capstyle="butt"
-            )
+                [mean, mean], [middle - reach, middle + reach],
+                color=INK.light, lw=2.2, solid_capstyle="butt", zorder=3,
+            )  # fmt: skip
             axes.text(
                 mean, middle + reach + 0.02, f"{mean:.1f}", ha="center", va="top", fontweight="bold",
                 fontsize=plotting.TEXT,
@@ -118,66 +130,37 @@ class Effects(Picture):
         return sheet
 
 
-@dataclass(frozen=True)
-class Effect:
-    """One axis: mean absolute difference by machine, and what was compared."""
-
-    moves: Mapping[str, float]
-    members: int
-    pairs: int
-
-    @property
-    def detail(self) -> str:
-        """E.g. "3 members, 12 pairs"."""
-        return f"{self.members} members, {_words.count(self.pairs, 'pair')}"
-
-
-def _effects(results: Results, dataset: str, metric: str) -> dict[str, Effect]:
+def _effects(results: Results, dataset: str, metric: str) -> list[Effect]:
     """Effect of every axis on which some pair of systems differs alone."""
-    import polars as pl
+    from asdflow.metrics import effects
 
-    rows = results.by_machine(dataset).filter(pl.col("metric") == metric, pl.col("kind") == "detector")
-    values: dict[tuple, dict[str, float]] = defaultdict(dict)
-    for row in rows.iter_rows(named=True):
-        parts = _parts(results.study["detectors"][row["system"]])
-        cell = {
-            "encoder": row["encoder"],
-            "layer": row["layer"],
-            "pooling": row["pooling"],
-            **parts,
-        }
-        values[tuple(cell[axis] for axis in AXES)][row["machine"]] = row["value"]
-    effects = {}
-    for index, axis in enumerate(AXES):
-        groups = defaultdict(list)
-        for cell in values:
-            groups[_others(cell, axis, index)].append(cell)
-        pairs = [pair for cells in groups.values() for pair in combinations(sorted(cells), 2)]
-        pairs = [(a, b) for a, b in pairs if a[index] != b[index]]
-        if pairs:
-            moves = {
-                machine: fmean(abs(values[a][machine] - values[b][machine]) for a, b in pairs)
-                for machine in results.machines(dataset)
-            }
-            members = len({cell[index] for pair in pairs for cell in pair})
-            effects[axis] = Effect(moves, members, len(pairs))
-    return effects
+    detectors = results.study["detectors"]
+    parts = {name: _parts(spec) for name, spec in detectors.items()}
+    # Two names for one detector are one member.
+    first = {parts[name]: name for name in reversed(detectors)}
+    rows = [
+        row
+        for row in results.metrics(dataset).iter_rows(named=True)
+        if row["kind"] == "detector" and first[parts[row["system"]]] == row["system"]
+    ]
+    table = {name: [row[name] for row in rows] for name in rows[0]}
+    for index, name in enumerate(("backend", "normalization")):
+        table[name] = [parts[row["system"]][index] for row in rows]
+    return effects(table, metric, AXES)
 
 
-def _parts(spec: Mapping[str, Any]) -> dict[str, str]:
+def _parts(spec: Mapping[str, Any]) -> tuple[str, str]:
     """Backend and normalization of a detector, written so that equal parts are equal strings."""
     several = spec.get("normalization") or {"name": "none"}
     parts = [part for part in (several if isinstance(several, list) else [several]) if part["name"] != "none"]
-    return {
-        "backend": json.dumps(spec["backend"], sort_keys=True),
-        "normalization": json.dumps(parts, sort_keys=True),
-    }
+    return json.dumps(spec["backend"], sort_keys=True), json.dumps(parts, sort_keys=True)
 
 
-def _others(cell: tuple, axis: str, index: int) -> tuple:
-    """What two systems must share to differ on an axis alone. Layers belong to their encoder."""
-    free = {index} | ({AXES.index("layer")} if axis == "encoder" else set())
-    return tuple(value for place, value in enumerate(cell) if place not in free)
+def _axis(results: Results, axis: str) -> str:
+    """Name of an axis; where encoders have several layers, these are members too."""
+    if axis != "encoder" or all(len(layers) == 1 for layers in results.layers.values()):
+        return axis
+    return "layer" if len(results.layers) == 1 else "encoder and layer"
 
 
 def _swarm(values: list[float], reach: float) -> list[int]:
@@ -196,20 +179,34 @@ def _swarm(values: list[float], reach: float) -> list[int]:
     return levels
 
 
-def _title(ranked: list[str], effects: Mapping[str, Effect], name: str) -> str:
-    means = [100 * fmean(effects[axis].moves.values()) for axis in ranked]
-    if len(ranked) == 1:
-        return f"Changing the {ranked[0]} moves the {name} by {means[0]:.1f} points on average"
-    others = _words.listed(
-        [f"the {axis} by {mean:.1f}" for axis, mean in zip(ranked[1:], means[1:], strict=True)]
-    )
-    return f"Changing the {ranked[0]} moves the {name} by {means[0]:.1f} points on average, {others}"
+def _title(means: list[float], labels: list[str], name: str) -> str:
+    first = f"Changing the {labels[0]} moves the {name} by {100 * means[0]:.1f} points on average"
+    if len(labels) == 1:
+        return first
+    rest = [f"the {label} by {100 * mean:.1f}" for label, mean in zip(labels[1:], means[1:], strict=True)]
+    return f"{first}, {_words.listed(rest)}"
 
 
-def _note(results: Results, dataset: str, metric: str, wanted: str) -> str:
+def _note(
+    results: Results,
+    dataset: str,
+    metric: str,
+    wanted: str,
+    effects: list[Effect],
+    options: Mapping[str, Any],
+) -> str:
     import polars as pl
 
-    notes = ["Fusions are left out. A layer is compared within its encoder."]
+    from asdflow.metrics import contrast
+
+    notes = []
+    by_axis = {one.axis: one for one in effects}
+    if {"backend", "pooling"} <= set(by_axis) and by_axis["pooling"].mean("difference") > 0:
+        ratio = contrast(by_axis["backend"], by_axis["pooling"], "difference", **options)
+        ends = "" if ratio.low is None else f" ({100 * options['confidence']:g} % interval over machines "
+        ends += "" if ratio.low is None else f"{ratio.low:.1f} to {ratio.high:.1f})"
+        notes.append(f"Backend over pooling: {ratio.value:.1f} times{ends}.")
+    notes.append("Fusions are left out.")
     if metric != wanted:
         notes.append("The data set has no target domain, so the official score stands in for the target AUC.")
     cells = results.metrics(dataset).filter(
