@@ -214,6 +214,20 @@ def test_a_dcase_machine_depends_on_its_own_files_only(dcase):
     ]
 
 
+def test_an_edited_attributes_table_is_read_again(dcase):
+    data, table = folder(), dcase / "data" / "valve" / "attributes_01.csv"
+    name = "valve/train/section_01_source_train_normal_0000"
+    for value in ("1", "22"):
+        table.write_text(f"file_name,d1p,d1v\n{name}.wav,load,{value}\n")
+        assert dict(rows(data, dcase, "valve")[name].attributes) == {"load": value}
+
+
+def test_a_machine_that_does_not_exist_is_named(dcase):
+    for ask in (folder().clip_rows, folder().source_files):
+        with pytest.raises(ConfigError, match=r"machine: 'vave' is not in .*Did you mean 'valve'\?"):
+            ask("mine", dcase, "vave")
+
+
 def test_an_added_file_is_seen(dcase):
     data = folder()
     before = rows(data, dcase, "valve")

@@ -48,15 +48,16 @@ def scan(root: Path) -> Tree:
             continue
         seen.add(real)
         inner[:] = sorted(name for name in inner if not name.startswith("."))
+        below = os.path.relpath(folder, root)
+        prefix = "" if below == "." else below.replace(os.sep, "/") + "/"
         for name in files:
-            path = Path(folder, name)
             if name.startswith("."):
                 continue
             if name.lower().endswith(SUFFIXES):
-                audio.append(path.relative_to(root).as_posix())
+                audio.append(prefix + name)
             elif _TABLE.fullmatch(name):
-                status = path.stat()
-                tables.append((path.relative_to(root).as_posix(), status.st_mtime_ns, status.st_size))
+                status = os.stat(os.path.join(folder, name))
+                tables.append((prefix + name, status.st_mtime_ns, status.st_size))
     return Tree(root, tuple(sorted(audio)), tuple(sorted(tables)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -88,35 +88,38 @@ class Folder(Dataset):
 
     def machine_names(self, name: str, base: Path) -> list[str]:
         """Machines of the table or the folders, or those of `machines`."""
-        return sorted(self._clips(base))
+        return sorted(_planned(self, self._found(base)))
 
     def source_files(self, name: str, base: Path, machine: str) -> list[str]:
         """Recordings of the machine that are there, and the tables that describe them."""
-        root = self.root(name, base)
-        paths = sorted({row.path for row in self._clips(base)[machine]})
-        if self._layout(base) == "clips_csv":
+        found = self._found(base)
+        paths = sorted({row.path for row in self._rows(found, machine)})
+        if isinstance(found, Table):
             tables = [_clips_csv.NAME]
-            paths = [path for path in paths if (root / path).is_file()]
+            paths = [path for path in paths if (found.root / path).is_file()]
         else:
-            folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
-            tables = [table for table, *_ in scan(root).tables if str(PurePosixPath(table).parent) in folders]
+            direct = {PurePosixPath(path).parent for path in paths}
+            folders = direct | {folder.parent for folder in direct}
+            tables = [table for table, *_ in found.tables if PurePosixPath(table).parent in folders]
         shown = Path(self.folder).expanduser()  # as the user wrote it: relative to the working directory
         return [str(shown / path) for path in [*tables, *paths]]
 
     def clip_rows(self, name: str, base: Path, machine: str) -> list[ClipRow]:
         """Planned clips; their splits and domains settled by the options."""
-        return list(self._clips(base)[machine])
+        return list(self._rows(self._found(base), machine))
 
-    def _layout(self, base: Path) -> str:
+    def _found(self, base: Path) -> Table | Tree:
+        """What describes the recordings at this moment."""
         root = self.root("", base)
-        if self.layout != "auto":
-            return self.layout
-        return "clips_csv" if (root / _clips_csv.NAME).is_file() else _layout(scan(root))
+        if self.layout == "clips_csv" or (self.layout == "auto" and (root / _clips_csv.NAME).is_file()):
+            return _table(root)
+        return scan(root)
 
-    def _clips(self, base: Path) -> Machines:
-        """Clips of every chosen machine, with splits and domains."""
-        root, layout = self.root("", base), self._layout(base)
-        return _planned(self, root, layout, _stamp(root) if layout == "clips_csv" else scan(root))
+    def _rows(self, found: Table | Tree, machine: str) -> Sequence[ClipRow]:
+        """Clips of one machine. Raises ConfigError for one that does not exist or was not chosen."""
+        machines = _planned(self, found)
+        _require_known("machine", [machine], machines, found.root)
+        return machines[machine]
 
     def _chosen(self, machines: Machines, root: Path) -> Machines:
         """Only the machines and sections asked for. Raises ConfigError for one that does not exist."""
@@ -156,25 +159,35 @@ def _layout(tree: Tree) -> str:
     )
 
 
-def _stamp(root: Path) -> tuple[int, int]:
-    """Time of change and size of clips.csv: while they stay, it need not be read again."""
+@dataclass(frozen=True)
+class Table:
+    """A clips.csv with time of change and size: while they stay, it need not be read again."""
+
+    root: Path
+    changed_ns: int
+    size: int
+
+
+def _table(root: Path) -> Table:
     try:
         status = (root / _clips_csv.NAME).stat()
     except FileNotFoundError:
         raise DataError(
             root / _clips_csv.NAME, "does not exist", "Write it, or choose another layout."
         ) from None
-    return status.st_mtime_ns, status.st_size
+    return Table(root, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=16)
-def _planned(dataset: Folder, root: Path, layout: str, found: Tree | tuple[int, int]) -> Machines:
-    """Clips of every machine; kept while table and tree stay as they are, since the DAG asks often."""
-    if layout == "clips_csv":
+def _planned(dataset: Folder, found: Table | Tree) -> Machines:
+    """Clips of every machine; kept while table or tree stay as they are, since the DAG asks often."""
+    root = found.root
+    if isinstance(found, Table):
         machines = _listed(root)
-    elif not found.audio:
-        raise DataError(root, "holds no wav, flac or ogg files", "Correct root.")
     else:
+        layout = _layout(found) if dataset.layout == "auto" else dataset.layout
+        if not found.audio:
+            raise DataError(root, "holds no wav, flac or ogg files", "Correct root.")
         read = _dcase_tree.clips_of if layout == "dcase" else _mimii_tree.clips_of
         machines = read(found.audio, root)
     machines = dataset._chosen(machines, root)
