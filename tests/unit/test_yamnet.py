@@ -129,14 +129,13 @@ def test_depthwise_convolutions_are_tensorflows(stride):
         rng.standard_normal((3, 3, 5, 1)),
         rng.standard_normal(5),
     )
-    pointwise = _network.Convolution("pointwise", torch.eye(5), torch.zeros(5), 1, None)
+    pointwise = _network.Convolution("pointwise", torch.eye(5), torch.zeros(5), 1, None, margin=stride == 2)
     stored = torch.tensor(weight[..., 0], dtype=torch.float32).permute(2, 0, 1)[:, None]
     depthwise = _network.Convolution(
         "depthwise", stored.contiguous(), torch.tensor(bias, dtype=torch.float32), stride, None
     )
     batch = torch.tensor(np.stack([x, -x]), dtype=torch.float32)
-    between = _network._apply(pointwise, batch, margin=stride == 2)
-    got = _network._apply(depthwise, between, margin=False).numpy()
+    got = _network._apply(depthwise, _network._apply(pointwise, batch)).numpy()
     for row, clip in enumerate((x, -x)):
         expected = same_convolution(np.clip(clip, 0, 6), weight, bias, stride, depthwise=True)
         np.testing.assert_allclose(got[row], expected, atol=1e-5)
@@ -160,7 +159,7 @@ def test_the_first_convolution_is_tensorflows():
         2,
         None,
     )
-    got = _network._apply(full, torch.tensor(x[None, :, :, 0], dtype=torch.float32), margin=False).numpy()
+    got = _network._apply(full, torch.tensor(x[None, :, :, 0], dtype=torch.float32)).numpy()
     np.testing.assert_allclose(got[0], same_convolution(x, weight, bias, 2, depthwise=False), atol=1e-5)
 
 

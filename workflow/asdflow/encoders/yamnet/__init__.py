@@ -131,14 +131,14 @@ class YAMNet(Encoder):
     def _clip(self, waveform: Any, wanted: frozenset[str]) -> dict[str, Any]:
         import torch
 
-        from asdflow.encoders.yamnet._network import CHUNK, PATCH_FRAMES
+        from asdflow.encoders.yamnet._network import PATCH_FRAMES
 
         starts = self.patch_starts(len(waveform))
         missing = max(0, int(starts[-1]) + PATCH - len(waveform))
         picture = self._network.log_mel(torch.nn.functional.pad(waveform, (0, missing)))
         patches = torch.stack([picture[start : start + PATCH_FRAMES] for start in (starts // HOP).tolist()])
-        chunks = [self._network.layers(chunk, wanted) for chunk in patches.split(CHUNK)]
-        return {layer: torch.cat([chunk[layer] for chunk in chunks]).flatten(0, 1) for layer in wanted}
+        outputs = self._network.layers(patches, wanted)
+        return {layer: frames.flatten(0, 1) for layer, frames in outputs.items()}
 
     def class_scores(self, waveforms: Any) -> Any:
         """(batch, patches, 521) float32: AudioSet class scores of each patch, in the order of the file."""

@@ -17,7 +17,9 @@ from asdflow.errors import DataError
 
 FRAME, HOP, FFT = 400, 160, 512  # samples
 PATCH_FRAMES = 96
-CHUNK = 8  # patches a call: activations of more than these leave the cache
+# (blocks, patches that go through them together): few where the activations of more would leave the cache,
+# many where the matrix products of fewer would be too small. No stage may begin with a block of stride 2.
+STAGES = ((range(1, 6), 8), (range(6, 15), 32))
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Convolution:
     bias: torch.Tensor
     stride: int
     rounding: Rounding | None
+    margin: bool = False  # the next one has a stride of 2 and wants a zero row and column behind its input
 
 
 class Network:
@@ -79,10 +82,14 @@ class Network:
         self.window = constant(only(tflite.MUL), 1)
         self.mel, self.offset = constant(mel, 1).T.contiguous(), constant(mel, 2)
         self.input_rounding = grid(only(tflite.QUANTIZE))
+        found = [
+            operator for operator in operators if operator.code in (tflite.CONV_2D, tflite.DEPTHWISE_CONV_2D)
+        ]
         self.convolutions = [
-            _convolution(operator, constant(operator, 1), constant(operator, 2), grid(operator))
-            for operator in operators
-            if operator.code in (tflite.CONV_2D, tflite.DEPTHWISE_CONV_2D)
+            _convolution(operator, constant(operator, 1), constant(operator, 2), grid(operator), margin)
+            for operator, margin in zip(
+                found, [one.stride == (2, 2) for one in found[1:]] + [False], strict=True
+            )
         ]
         self.embedding_rounding = grid(only(tflite.MEAN))
         self.classes, self.class_bias = constant(classes, 1), constant(classes, 2)
@@ -100,21 +107,32 @@ class Network:
         `layerN` is (patches, time, bands, channels) after the ReLU6 of block N, `embedding` the mean over
         time and bands of the last one, (patches, 1, 1, 1024).
         """
-        x = patches if self.input_rounding is None else self.input_rounding(patches)
+        deepest = 14 if "embedding" in wanted else max(int(layer.removeprefix("layer")) for layer in wanted)
         outputs: dict[str, torch.Tensor] = {}
-        depth = 0
-        for number, convolution in enumerate(self.convolutions):
-            following = self.convolutions[number + 1] if number + 1 < len(self.convolutions) else None
-            x = _apply(convolution, x, margin=following is not None and following.stride == 2)
-            if convolution.kind != "depthwise":
-                depth += 1
-                if f"layer{depth}" in wanted:
-                    outputs[f"layer{depth}"] = x
-                if len(outputs) == len(wanted):
-                    return outputs
-        x = x.mean((1, 2), keepdim=True)
-        outputs["embedding"] = x if self.embedding_rounding is None else self.embedding_rounding(x)
+        x = patches if self.input_rounding is None else self.input_rounding(patches)
+        for blocks, together in STAGES:
+            needed = [number for number in blocks if number <= deepest]
+            parts = [self._blocks(part, needed, wanted) for part in x.split(together)]
+            x = torch.cat([last for last, _ in parts])
+            outputs |= {layer: torch.cat([kept[layer] for _, kept in parts]) for layer in parts[0][1]}
+        if "embedding" in wanted:
+            x = x.mean((1, 2), keepdim=True)
+            outputs["embedding"] = x if self.embedding_rounding is None else self.embedding_rounding(x)
         return outputs
+
+    def _blocks(
+        self, x: torch.Tensor, numbers: list[int], wanted: frozenset[str]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Output of the last of these blocks, and of the wanted ones among them."""
+        kept: dict[str, torch.Tensor] = {}
+        for (
+            number
+        ) in numbers:  # the first block is one convolution, every other a depthwise and a pointwise one
+            for convolution in self.convolutions[max(0, 2 * number - 3) : 2 * number - 1]:
+                x = _apply(convolution, x)
+            if f"layer{number}" in wanted:
+                kept[f"layer{number}"] = x
+        return x, kept
 
     def logits(self, embedding: torch.Tensor) -> torch.Tensor:
         """(..., 1024) to (..., 521): the class scores before the sigmoid."""
@@ -123,24 +141,28 @@ class Network:
 
 
 def _convolution(
-    operator: tflite.Operator, weight: torch.Tensor, bias: torch.Tensor, rounding: Rounding | None
+    operator: tflite.Operator,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    rounding: Rounding | None,
+    margin: bool,
 ) -> Convolution:
     if operator.padding != tflite.SAME_PADDING or operator.activation != tflite.RELU6:
         raise DataError("YAMNet file", f"has an unexpected {operator}", "Provide the registered file.")
     stride = operator.stride[0]
     if operator.code == tflite.DEPTHWISE_CONV_2D:  # stored (1, 3, 3, channels)
         weight = weight.permute(3, 0, 1, 2).contiguous(memory_format=torch.channels_last)
-        return Convolution("depthwise", weight, bias, stride, rounding)
+        return Convolution("depthwise", weight, bias, stride, rounding, margin)
     if weight.shape[1:3] == (1, 1):  # stored (outputs, 1, 1, inputs)
-        return Convolution("pointwise", weight[:, 0, 0, :].T.contiguous(), bias, stride, rounding)
-    return Convolution("full", weight.reshape(len(weight), -1).T.contiguous(), bias, stride, rounding)
+        return Convolution("pointwise", weight[:, 0, 0, :].T.contiguous(), bias, stride, rounding, margin)
+    return Convolution("full", weight.reshape(len(weight), -1).T.contiguous(), bias, stride, rounding, margin)
 
 
-def _apply(convolution: Convolution, x: torch.Tensor, margin: bool) -> torch.Tensor:
+def _apply(convolution: Convolution, x: torch.Tensor) -> torch.Tensor:
     """Convolution, ReLU6 and rounding.
 
     TensorFlow's "same" padding puts the odd zero of a convolution of stride 2 behind the input, never before
-    it. With `margin` the output lies in an array that already has that zero row and column, for the next.
+    it. With a margin the output lies in an array that already has that zero row and column, for the next.
     """
     if convolution.kind == "full":
         x = F.pad(x, (0, 1, 0, 1)).unfold(1, 3, 2).unfold(2, 3, 2).flatten(3)
@@ -156,7 +178,7 @@ def _apply(convolution: Convolution, x: torch.Tensor, margin: bool) -> torch.Ten
         y = torch.addmm(convolution.bias, x.flatten(0, 2), convolution.weight).view(*x.shape[:3], -1)
     if convolution.rounding is not None:
         y = convolution.rounding(torch.clamp(y, 0, 6))
-    if not margin:
+    if not convolution.margin:
         return y.clamp_(0, 6)
     patches, time, bands, channels = y.shape
     padded = y.new_empty(patches, time + 1, bands + 1, channels)
