@@ -10,7 +10,7 @@ RUN    := $(LOCKED) $(BIN)/snakemake $(if $(LOCKED),--nolock,) --cores $(CORES)
 .PHONY: demo test lint reproduce reference docs clean
 
 demo: .venv/installed                ## the main job on the embedded data set
-	@$(RUN) --configfile config/demo.yaml all
+	@$(RUN) --configfile=config/demo.yaml all
 	@$(BIN)/asdflow leaderboard --limit 12
 	@echo "Report: results/report.html"
 
@@ -19,10 +19,10 @@ test: .venv/tested                   ## the whole suite
 
 lint: .venv/tested                   ## style of Python, rules and workflow
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules
-	@$(BIN)/snakemake --lint --configfile config/demo.yaml
+	@$(BIN)/snakemake --lint --configfile=config/demo.yaml
 
 reproduce: .venv/installed           ## the demo twice, on 1 and on all cores: same bytes, same numbers
-	@$(BIN)/asdflow reproduce --configfile config/demo.yaml
+	@$(BIN)/asdflow reproduce --configfile=config/demo.yaml
 
 docs: .venv/installed                ## schema and option pages, made from the code
 	@$(BIN)/asdflow docs

@@ -104,7 +104,7 @@ class Project:
 
     def command(self, *arguments: str, cores: int = 2) -> list[str]:
         """The snakemake command of the small study."""
-        options = ["--cores", str(cores), "--nolock", "--configfile", "config/small.yaml"]
+        options = ["--cores", str(cores), "--nolock", "--configfile=config/small.yaml"]
         return [sys.executable, "-m", "snakemake", *options, *arguments]
 
     def run(self, *arguments: str, cores: int = 2, check: bool = True) -> subprocess.CompletedProcess:

@@ -117,7 +117,7 @@ def reproduce(
     for name, cores in builds.items():
         print(f"Building with --cores {cores} in {folder / name}", flush=True)
         command = ["snakemake", "--cores", cores, "--nolock", "--directory", str(folder / name)]
-        command += ["--snakefile", "Snakefile", "--configfile", str(configfile), "all"]
+        command += ["--snakefile", "Snakefile", f"--configfile={configfile}", "all"]
         outcome = subprocess.run(
             [sys.executable, "-m", *command], env=os.environ | {"ASDFLOW_CHECKPOINTS": str(weights)}
         )

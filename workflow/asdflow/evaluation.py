@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -41,24 +40,22 @@ def metric_columns(
     for system, table in tests.items():
         if not table.select(KEYS).equals(first.select(KEYS)):
             raise DataError(system, "does not score the same test clips as the others", "Rebuild its scores.")
-    labels = np.array(first.column("label").to_pylist(), dtype=object)
-    unknown = sum(label is None for label in labels)
-    if unknown:
+    if None in set(first.column("label").to_pylist()):
+        unknown = first.column("label").null_count
         raise DataError(
             f"data set {names['dataset']}",
-            f"{unknown} of {len(labels)} test clips have no label",
+            f"{unknown} of {first.num_rows} test clips have no label",
             "Fill in the column label (normal or anomaly) to evaluate, or ask for the target `scores` only.",
         )
-    domains = np.array(first.column("domain").to_pylist(), dtype=object)
     # Resamples are drawn from the data set's name alone: every system meets the same ones, so that
     # differences between systems are paired.
     columns = evaluate(
         {system: table.column("score").to_numpy() for system, table in tests.items()},
-        anomaly=(labels == "anomaly").astype(np.int64),
-        domain=None if None in set(domains) else (domains == "target").astype(np.int64),
-        machine=np.array(first.column("machine").to_pylist(), dtype=object).astype(str),
-        section=np.array(first.column("section").to_pylist(), dtype=object).astype(str),
-        recording=np.array(first.column("recording").to_pylist(), dtype=object).astype(str),
+        anomaly=first.column("label").to_pylist(),
+        domain=first.column("domain").to_pylist(),
+        machine=first.column("machine").to_pylist(),
+        section=first.column("section").to_pylist(),
+        recording=first.column("recording").to_pylist(),
         rounds=rounds,
         confidence=confidence,
         seed_name=f"metrics/{names['dataset']}",

@@ -106,7 +106,7 @@ class Registry:
         key = ".".join(str(part) for part in first["loc"]) or name
         where = f"{self.axis} {name!r}, parameter {key!r}"
         if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            known = list(getattr(self.member(name), "__dataclass_fields__", {}))
+            known = list(self.adapter(name).json_schema().get("properties", {}))
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]!r}? " if near else ""
             return ConfigError(where, "is not known", f"{hint}Known: {', '.join(known) or 'none'}.")

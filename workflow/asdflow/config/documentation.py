@@ -11,7 +11,7 @@ from asdflow.config.schema import AXES, PARTS, schema
 
 INTRODUCTION = """# Configuration
 
-One YAML file is one study: `snakemake --cores all --configfile config/demo.yaml all`. Without `--configfile`,
+One YAML file is one study: `snakemake --cores all --configfile=config/demo.yaml all`. Without `--configfile`,
 `config/config.yaml` is read. A single value can be changed on the command line:
 `--config 'metrics={rounds: 2000}'`.
 

@@ -108,7 +108,7 @@ def _check(config: Mapping[str, Any], files: Sequence[Path]) -> None:
 def _normal(registry, key: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     name = spec[key]
     member = registry.build({"name": name} | {k: v for k, v in spec.items() if k != key})
-    return {key: name} | registry.adapter(name).dump_python(member, mode="json")
+    return {key: name} | registry.adapter(name).dump_python(member, mode="json", by_alias=True)
 
 
 def _entry(files, path: tuple[str, ...], registry, key: str, spec: Mapping[str, Any]) -> dict[str, Any]:
