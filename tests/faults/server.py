@@ -51,6 +51,8 @@ class Fault:
         Serve these bytes in place of the file.
     ignore_range : bool
         Answer ranges with the whole body.
+    pause_at : float, optional
+        Send this share of the body, then nothing until the client is gone.
     """
 
     status: int | None = None
@@ -59,6 +61,7 @@ class Fault:
     close_at: float | None = None
     body: bytes | None = None
     ignore_range: bool = False
+    pause_at: float | None = None
     times: int | None = None
 
 
@@ -205,6 +208,13 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             headers["Last-Modified"] = self.date_time_string(time.time())
             headers["Accept-Ranges"] = "bytes"
             share = fault.reset_at if fault.reset_at is not None else fault.close_at
+            if fault.pause_at is not None:
+                self._answer(
+                    request, status, headers, part[: int(fault.pause_at * len(part))], announced=len(part)
+                )
+                self.connection.recv(1)  # returns when the client is gone
+                self.close_connection = True
+                return
             if share is None:
                 self._answer(request, status, headers, part)
                 return

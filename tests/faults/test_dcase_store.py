@@ -521,6 +521,17 @@ class TestOwnCopies:
         assert "section_00_source_train_normal_0000" in str(error.value)
         assert files_below(base) == [] and not (base / "data/dcase2023/development/fan").exists()
 
+    def test_the_rules_know_which_files_of_the_user_they_depend_on(self, simulated, server, mine):
+        base = simulated(2023)
+        (mine / "zips").mkdir()
+        (mine / "zips" / "dev_fan.zip").write_bytes(server.files[7882613, "dev_fan.zip"])
+        self.unpack_mine(server, mine, 7882613, "dev_valve.zip")
+        data = datasets.build({"kind": "dcase", "year": 2023, "data_dir": str(mine)})
+        assert data.own_files(base, "development", "fan") == [str(mine / "zips" / "dev_fan.zip")]
+        valve = data.own_files(base, "development", "valve")
+        assert len(valve) == 15 and f"{mine}/valve/attributes_00.csv" in valve
+        assert data.own_files(base, "development", "slider") == []
+
     def test_an_absent_data_dir_is_an_error(self, simulated):
         base = simulated(2023)
         with pytest.raises(ConfigError, match="is not a folder"):

@@ -6,7 +6,9 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -324,6 +326,28 @@ def test_a_disk_that_fills_up_keeps_the_part_and_a_larger_one_is_filled_from_the
     server.requests.clear()
     get(server, target)
     assert target.read_bytes() == BODY and server.bodies(NAME)[0].sent == len(BODY) - received
+
+
+def test_a_killed_run_is_continued_by_the_next(server, target):
+    server.faults[NAME] = Fault(pause_at=0.6, times=1)
+    code = "from sys import argv as a; from asdflow.download import fetch; fetch([a[1]], a[2], checksum=a[3])"
+    run = subprocess.Popen([sys.executable, "-c", code, server.file_url(1, NAME), str(target), CHECKSUM])
+    deadline = time.monotonic() + 60
+    while (not part_of(target).exists() or part_of(target).stat().st_size < 500_000) and run.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    run.kill()
+    run.wait()
+    received = part_of(target).stat().st_size
+    assert visible(target) == [] and received >= 500_000
+    get(server, target)  # the lock of the dead process is free
+    assert target.read_bytes() == BODY and server.bodies(NAME)[-1].sent == SIZE - received
+
+
+def test_a_silent_server_is_given_up_and_asked_again(server, target):
+    server.faults[NAME] = Fault(pause_at=0.6, times=1)
+    get(server, target, policy=Policy(retries=2, backoff_s=0.001, timeout_s=0.3))
+    assert target.read_bytes() == BODY and server.bodies(NAME)[-1].sent == 400_000
 
 
 class TestRead:

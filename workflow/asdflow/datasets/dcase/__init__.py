@@ -114,6 +114,17 @@ class Dcase(Dataset):
 
         return [str(manifest_file(self.store, archive)) for archive in self.archives(machine)]
 
+    def own_files(self, base: Path, part: str, machine: str) -> list[str]:
+        """Files of the user that `obtain` works from, as Snakemake inputs; empty without data_dir."""
+        from asdflow.datasets.dcase import own
+
+        if not self.data_dir:
+            return []
+        found = own.find(Path(base) / self.data_dir, load().archive(self.year, part, machine))
+        if found.folder is None:
+            return [str(path) for path in found.zips]
+        return [str(found.folder / name) for name in own.sizes(found.folder)]
+
     def label_list(self) -> str | None:
         """Product of `obtain_labels`, relative to the working directory; None where there is none."""
         labels = load().year(self.year).labels

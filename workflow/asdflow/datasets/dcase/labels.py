@@ -66,7 +66,13 @@ def read_labels(path: str | Path, year: int) -> dict[str, dict[str, ClipName]]:
 def _label(where: str, fields: list[str], year: int) -> ClipName:
     if len(fields) not in (2, 3):
         raise DataError(where, f"has {len(fields)} fields, expected 2 or 3", REMEDY)
-    short, full = parse(fields[0], year), parse(fields[1], year)
+    short = parse(fields[0], year)
+    try:
+        full = parse(fields[1], year)
+    except DataError:
+        if len(fields) == 2:
+            raise DataError(where, f"has {fields[1]!r}, which is no file name of {year}", REMEDY) from None
+        full = short  # the label stands in the third field
     if short.section != full.section:
         raise DataError(where, f"{fields[0]} and {fields[1]} are of different sections", REMEDY)
     if len(fields) == 3:

@@ -33,18 +33,13 @@ class Found:
 NOTHING = Found()
 
 
-def find(data_dir: str | Path, archive: Archive, audio: Audio) -> Found:
-    """What `data_dir` has of an archive. A folder is preferred: it needs no room.
+def find(data_dir: str | Path, archive: Archive) -> Found:
+    """What `data_dir` has of an archive, by names alone. A folder is preferred: it needs no room.
 
     A folder is the machine's when it is called so and holds a folder of the part's splits. Folders above it
     that name another year, or the other subset (`dev...`, `eval...`), rule it out.
 
-    Raises
-    ------
-    ConfigError
-        data_dir does not exist, or has several folders that fit.
-    DataError
-        An audio file of the folder is empty, unreadable, or of another rate or channel count than published.
+    Raises ConfigError when data_dir does not exist, or has several folders that fit.
     """
     data_dir = Path(data_dir)
     if not data_dir.is_dir():
@@ -60,7 +55,6 @@ def find(data_dir: str | Path, archive: Archive, audio: Audio) -> Found:
             f"Name the one of DCASE {archive.year}.",
         )
     if folders:
-        _check_audio(folders[0], archive, audio)
         return Found(folder=folders[0])
     zips = [path for path in _below(data_dir, archive.name) if path.is_file()]
     return Found(zips=tuple(path for path in zips if _fits(path.relative_to(data_dir).parent, archive)))
@@ -90,26 +84,11 @@ def sizes(folder: Path) -> dict[str, int]:
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(files)}
 
 
-def _below(data_dir: Path, name: str) -> list[Path]:
-    patterns = ["/".join(["*"] * depth + [name]) for depth in range(DEPTH)]
-    return [path for pattern in patterns for path in sorted(data_dir.glob(pattern))]
+def require_published_audio(folder: Path, archive: Archive, audio: Audio) -> None:
+    """Raise DataError when a file of the part is empty, unreadable, or of another rate or channel count.
 
-
-def _holds_part(folder: Path, part: str) -> bool:
-    wanted = SPLITS[part][0]  # train for development and additional training, test for evaluation
-    return any(split == wanted and (folder / name).is_dir() for name, (split, _) in FOLDERS.items())
-
-
-def _fits(above: Path, archive: Archive) -> bool:
-    years = {2000 + int(match[1]) for part in above.parts for match in YEAR.finditer(part)}
-    if years and archive.year not in years:
-        return False
-    other = EVALUATION if archive.part == "development" else DEVELOPMENT
-    return not any(other.fullmatch(part) for part in above.parts)
-
-
-def _check_audio(folder: Path, archive: Archive, audio: Audio) -> None:
-    """Headers only: rate and channels as published. Contents are measured by the clips table."""
+    Only headers are read; the clips table measures the contents.
+    """
     import soundfile
 
     faults = []
@@ -135,3 +114,21 @@ def _check_audio(folder: Path, archive: Archive, audio: Audio) -> None:
             f"{len(faults)} files are not as published: {'; '.join(faults[:LISTED])}{more}",
             "Replace them by the published files, or leave data_dir out to download those.",
         )
+
+
+def _below(data_dir: Path, name: str) -> list[Path]:
+    patterns = ["/".join(["*"] * depth + [name]) for depth in range(DEPTH)]
+    return [path for pattern in patterns for path in sorted(data_dir.glob(pattern))]
+
+
+def _holds_part(folder: Path, part: str) -> bool:
+    wanted = SPLITS[part][0]  # train for development and additional training, test for evaluation
+    return any(split == wanted and (folder / name).is_dir() for name, (split, _) in FOLDERS.items())
+
+
+def _fits(above: Path, archive: Archive) -> bool:
+    years = {2000 + int(match[1]) for part in above.parts for match in YEAR.finditer(part)}
+    if years and archive.year not in years:
+        return False
+    other = EVALUATION if archive.part == "development" else DEVELOPMENT
+    return not any(other.fullmatch(part) for part in above.parts)

@@ -66,13 +66,14 @@ def obtain(
     Raises
     ------
     FetchError, DataError
-        See `zenodo.pin`, `download.fetch`, `unpack.unpack`, `own.find`. No folder or manifest appears then.
+        See `zenodo.pin`, `download.fetch`, `unpack.unpack` and `own`. No folder or manifest appears then.
     """
     store, policy = Path(store), policy or Policy.from_environment()
     folder, manifest = machine_folder(store, archive), manifest_file(store, archive)
     with locked(folder.with_name(f".{archive.machine}.lock")):
-        found = own.find(data_dir, archive, registry.year(archive.year).audio) if data_dir else own.NOTHING
+        found = own.find(data_dir, archive) if data_dir else own.NOTHING
         if found.folder is not None:
+            own.require_published_audio(found.folder, archive, registry.year(archive.year).audio)
             _link(found.folder, folder)
             _write(manifest, _content(archive, None, own.sizes(found.folder)))
             return manifest
