@@ -16,7 +16,15 @@ def main(snakemake):
     everything = [tables.read(file, "clips") for file in snakemake.input.lengths]
     longest = longest_s(everything) if everything else None
     encoder = build.encoder(params.encoder)
-    require_usable(clips, data.audio, encoder.sample_rate, encoder.min_samples, names.encoder, longest)
+    require_usable(
+        clips,
+        data.audio,
+        encoder.sample_rate,
+        encoder.min_samples,
+        names.encoder,
+        longest,
+        noise=data.noise is not None,
+    )
     extraction.extract(
         clips,
         loader(data, names.dataset, Path.cwd(), longest),
