@@ -18,6 +18,7 @@ rule metrics_of_pooling:
         mem_mb=2000,
     params:
         systems=plan.systems,
+        files=plan.evaluated_systems,
         options=lookup("metrics", within=study.as_dict()),
         code=plan.code("metrics"),
         schema=plan.schema("metrics"),

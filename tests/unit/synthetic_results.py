@@ -160,13 +160,14 @@ def _feature(folder: Path, results: Results, dataset: str, feature, tests, units
     for system, kind in results.kinds.items():
         values: list[dict[str, float]] = []
         counts = []
+        written: list[dict[str, list]] = []
         for machine, clips in tests.items():
             score = _scores(dataset, feature, system, machine, clips)
-            stage = "scores" if kind == "detector" else "fusion"
-            path = folder.joinpath(stage, dataset, *feature, system, f"{machine}.parquet")
             columns = ("machine", "section", "clip", "split", "domain", "label", "recording")
-            table = {name: clips[name] for name in columns} | {"score": score}
-            tables.write(path, "scores", table, {"made": "up"})
+            written.append({name: list(clips[name]) for name in columns} | {"score": list(score)})
+            if kind == "detector":
+                path = folder.joinpath("scores", dataset, *feature, system, f"{machine}.parquet")
+                tables.write(path, "scores", written[-1], {"made": "up"})
             for section in sorted(set(clips["section"])):
                 terms, normal, anomaly = _terms(score, clips, section)
                 values.append(terms)
@@ -175,6 +176,11 @@ def _feature(folder: Path, results: Results, dataset: str, feature, tests, units
                     (system, kind, machine, section, metric, value, normal, anomaly)
                     for metric, value in terms.items()
                 ]
+        if kind == "fusion":
+            joined = {name: [value for part in written for value in part[name]] for name in written[0]}
+            tables.write(
+                folder.joinpath("fusion", dataset, *feature, f"{system}.parquet"), "scores", joined, {}
+            )
         total = np.sum(counts, axis=0).tolist()
         for metric in values[0]:
             mean = len(values) / sum(1.0 / max(one[metric], 1e-12) for one in values)

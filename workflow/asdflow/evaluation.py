@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ KEYS = ("machine", "section", "clip")
 
 
 def metric_columns(
-    scores: Mapping[str, Sequence[pa.Table]],
+    scores: Mapping[str, pa.Table],
     kinds: Mapping[str, str],
     names: Mapping[str, str],
     rounds: int,
@@ -25,7 +25,7 @@ def metric_columns(
 
     Parameters
     ----------
-    scores : mapping of system to its tables of schema "scores", one a machine
+    scores : mapping of system to its table of schema "scores", of every machine
     kinds : mapping of system to "detector" or "fusion"
     names : mapping with dataset, encoder, layer and pooling
     rounds, confidence : bootstrap rounds and coverage of the intervals
@@ -35,7 +35,7 @@ def metric_columns(
     DataError
         Labels of test clips are unknown, or two systems do not score the same clips.
     """
-    tests = {system: _test_rows(tables) for system, tables in scores.items()}
+    tests = {system: _test_rows(table) for system, table in scores.items()}
     first = next(iter(tests.values()))
     for system, table in tests.items():
         if not table.select(KEYS).equals(first.select(KEYS)):
@@ -68,7 +68,6 @@ def metric_columns(
     )
 
 
-def _test_rows(tables: Sequence[pa.Table]) -> pa.Table:
-    table = pa.concat_tables(tables)
+def _test_rows(table: pa.Table) -> pa.Table:
     test = table.filter(pc.equal(table.column("split"), "test"))
     return test.sort_by([(name, "ascending") for name in KEYS])

@@ -1,4 +1,4 @@
-"""Scores of several detectors to one score: one fusion over every section of a machine."""
+"""Scores of several detectors to one score: one fusion over every section of every machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fuse_columns(scores: Mapping[str, pa.Table], fusion: Mapping[str, Any]) -> d
     Parameters
     ----------
     scores : mapping of detector name to table of schema "scores"
-        All of one machine, with the same rows.
+        Any number of machines, with the same rows.
     fusion : mapping
         Specification of the fusion.
 
@@ -35,14 +35,16 @@ def fuse_columns(scores: Mapping[str, pa.Table], fusion: Mapping[str, Any]) -> d
         raise ProductError(
             ", ".join(sorted(scores)), "do not score the same clips", "Rebuild them: snakemake -R scores."
         )
-    sections = np.array(first.column("section").to_pylist(), dtype=object)
+    parts = list(zip(*(first.column(name).to_pylist() for name in ("machine", "section")), strict=True))
+    number = {part: place for place, part in enumerate(sorted(set(parts)))}
+    unit = np.array([number[part] for part in parts])
     train = np.array(first.column("split").to_pylist(), dtype=object) == "train"
     domains = np.array(tables[0].column("domain").to_pylist(), dtype=object)
     values = np.stack([table.column("score").to_numpy() for table in tables])
     fused = np.empty(len(train))
     rule = build_fusion(fusion)
-    for name in sorted(set(sections)):
-        bank, test = (sections == name) & train, (sections == name) & ~train
+    for place in number.values():
+        bank, test = (unit == place) & train, (unit == place) & ~train
         known = domains[bank]
         domain = None if None in set(known) else (known == "target").astype(np.int64)
         fused[bank] = rule.combine(values[:, bank], values[:, bank], domain)

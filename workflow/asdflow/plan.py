@@ -71,7 +71,7 @@ class Plan:
         return [f"results/clips/{name}/{machine}.parquet" for machine in self.machines[name]]
 
     def lengths(self, wildcards) -> list[str]:
-        """Clips tables that decide how long every clip is made; none unless they are filled to the longest."""
+        """Clips tables that decide how long clips are made; none unless filled to the longest."""
         return self.clips(wildcards) if self.datasets[wildcards.dataset].audio.needs_longest else []
 
     # -- files of the whole study ----------------------------------------------------------------------------
@@ -134,10 +134,11 @@ class Plan:
         """Name to kind of every system: detectors first, then fusions."""
         return dict.fromkeys(self.study.detectors, "detector") | dict.fromkeys(self.study.fusions, "fusion")
 
-    def score_files(self, names: Mapping[str, str], system: str) -> list[str]:
-        """Score files of a system, one a machine."""
-        stage = "scores" if self.systems[system] == "detector" else "fusion"
-        folder = FEATURES.format(stage=stage, **names)
+    def score_files(self, names, system: str) -> list[str]:
+        """Score files of a system: one a machine of a detector, one in all of a fusion."""
+        if self.systems[system] == "fusion":
+            return [FEATURES.format(stage="fusion", **names) + f"/{system}.parquet"]
+        folder = FEATURES.format(stage="scores", **names)
         return [f"{folder}/{system}/{machine}.parquet" for machine in self.machines[names["dataset"]]]
 
     def shared_distances(self, wildcards) -> list[str]:
@@ -149,13 +150,20 @@ class Plan:
         ]
 
     def fused(self, wildcards) -> list[str]:
-        """Score files that a fusion combines: those of every detector."""
-        folder = FEATURES.format(stage="scores", **wildcards)
-        return [f"{folder}/{detector}/{wildcards.machine}.parquet" for detector in self.study.detectors]
+        """Score files that a fusion combines: those of every detector and machine."""
+        return [file for detector in self.study.detectors for file in self.score_files(wildcards, detector)]
 
     def evaluated(self, wildcards) -> list[str]:
         """Score files behind one metrics file: every system and machine."""
         return [file for system in self.systems for file in self.score_files(wildcards, system)]
+
+    def fused_systems(self, wildcards) -> list[str]:
+        """Detector of each file of `fused`."""
+        return [name for name in self.study.detectors for _ in self.score_files(wildcards, name)]
+
+    def evaluated_systems(self, wildcards) -> list[str]:
+        """System of each file of `evaluated`."""
+        return [name for name in self.systems for _ in self.score_files(wildcards, name)]
 
     # -- what decides a product besides its inputs -----------------------------------------------------------
 
@@ -179,6 +187,13 @@ class Plan:
             return code_digest(script, *member_modules(axis, spec))
 
         return digest
+
+    def figure_code(self, wildcards) -> str:
+        """Digest of everything that draws the figures of the study."""
+        modules = [
+            module for spec in self.study.figures.values() for module in member_modules("figures", spec)
+        ]
+        return code_digest("figures", *modules)
 
     @staticmethod
     def schema(kind: str) -> str:

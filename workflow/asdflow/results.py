@@ -310,14 +310,12 @@ class Results:
 
     def scores(self, dataset: str, system: System) -> pl.DataFrame:
         """Schema "scores" of all machines of a data set by one system."""
-        stage = "scores" if system.kind == "detector" else "fusion"
-        folder = self.folder.joinpath(stage, dataset, *system.feature, system.name)
-        return self._once(
-            ("scores", dataset, system),
-            lambda: self._concat(
-                [folder / f"{machine}.parquet" for machine in self.machines(dataset)], "scores"
-            ),
-        )
+        if system.kind == "fusion":  # one file joins the machines
+            files = [self.folder.joinpath("fusion", dataset, *system.feature, f"{system.name}.parquet")]
+        else:
+            folder = self.folder.joinpath("scores", dataset, *system.feature, system.name)
+            files = [folder / f"{machine}.parquet" for machine in self.machines(dataset)]
+        return self._once(("scores", dataset, system), lambda: self._concat(files, "scores"))
 
     def clips(self, dataset: str) -> pl.DataFrame:
         """Schema "clips" of all machines of a data set."""

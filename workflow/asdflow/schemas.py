@@ -152,7 +152,7 @@ SCORES = Schema(
             "score", pa.float64(), "larger is more anomalous; for train clips the leave-one-out self-score"
         ),
     ),
-    key=("section", "split", "clip"),
+    key=("machine", "section", "split", "clip"),
 )
 
 METRICS = Schema(

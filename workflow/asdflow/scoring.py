@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,22 @@ def score_columns(
             "Report the data that cause it; every detector must give finite scores.",
         )
     return _with_labels(clips, embeddings.take(pa.array(order))) | {"score": score}
+
+
+def read_systems(files: Sequence[str], systems: Sequence[str]) -> dict[str, pa.Table]:
+    """One table of schema "scores" for each system, from its files.
+
+    Parameters
+    ----------
+    files : paths
+        Products of schema "scores".
+    systems : names
+        Of each file; a name may stand for several files, e.g. one a machine.
+    """
+    found: dict[str, list[pa.Table]] = {}
+    for file, system in zip(files, systems, strict=True):
+        found.setdefault(system, []).append(tables.read(file, "scores"))
+    return {system: pa.concat_tables(parts) for system, parts in found.items()}
 
 
 def _with_labels(clips: pa.Table, rows: pa.Table) -> dict[str, Any]:

@@ -1,18 +1,16 @@
-"""Scores of one fusion on one machine."""
+"""Scores of one fusion."""
 
 from asdflow import tables
 from asdflow.fusing import fuse_columns
 from asdflow.job import run
+from asdflow.scoring import read_systems
 
 
 def main(snakemake):
-    """Tables "scores" of every detector -> table "scores" of the fusion."""
+    """Tables "scores" of every detector and machine -> table "scores" of the fusion."""
     params = snakemake.params
-    scores = {
-        name: tables.read(file, "scores")
-        for name, file in zip(params.members, snakemake.input.scores, strict=True)
-    }
-    made_by = {"fusion": params.fusion, "members": params.members}
+    scores = read_systems(snakemake.input.scores, params.members)
+    made_by = {"fusion": params.fusion, "members": list(scores)}
     tables.write(snakemake.output[0], "scores", fuse_columns(scores, params.fusion), made_by)
 
 
