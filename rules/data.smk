@@ -23,6 +23,47 @@ rule simulate:
         "../workflow/scripts/simulate.py"
 
 
+rule obtain:
+    """One archive of DCASE: downloaded or found, verified, unpacked. Unchanged bytes are never fetched twice."""
+    input:
+        own=plan.own_archive,
+    output:
+        "{store}/dcase{year}/{part}/{machine}.json",
+    log:
+        "results/logs/obtain/{store}/{year}/{part}/{machine}.log",
+    wildcard_constraints:
+        year="20[0-9][0-9]",
+        part="development|additional_training|evaluation",
+        store=".+",
+    conda:
+        "../envs/asdflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        archive=plan.archive,
+    script:
+        "../workflow/scripts/obtain.py"
+
+
+rule labels:
+    """The organisers' list of the labels of a year's evaluation clips, verified."""
+    output:
+        "{store}/dcase{year}/labels/{file}.csv",
+    log:
+        "results/logs/labels/{store}/{year}/{file}.log",
+    wildcard_constraints:
+        year="20[0-9][0-9]",
+        store=".+",
+    conda:
+        "../envs/asdflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    script:
+        "../workflow/scripts/labels.py"
+
+
 rule clips:
     """One row a clip: what it is, where it is, and whether its sound can be used."""
     input:

@@ -14,15 +14,15 @@ rule figures_of_dataset:
             category="Figures",
             subcategory="{dataset}",
         ),
-    params:
-        study=study.as_dict(),
-        code=plan.figure_code,
     log:
         "results/logs/figures/{dataset}.log",
+    conda:
+        "../envs/asdflow.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-    conda:
-        "../envs/asdflow.yaml"
+    params:
+        study=study.as_dict(),
+        code=plan.figure_code,
     script:
         "../workflow/scripts/figures.py"

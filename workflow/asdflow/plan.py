@@ -51,8 +51,12 @@ class Plan:
     def recordings(self, wildcards) -> list[str]:
         """What the clips table of a machine depends on: the user's files, or the folder a rule makes."""
         data = self.datasets[wildcards.dataset]
-        if self.study.datasets[wildcards.dataset]["kind"] == "factory":
+        kind = self.study.datasets[wildcards.dataset]["kind"]
+        if kind == "factory":
             return [f"results/data/{wildcards.dataset}/{wildcards.machine}"]
+        if kind == "dcase":
+            labels = data.label_list()
+            return data.manifests(wildcards.machine) + ([labels] if labels else [])
         return data.source_files(wildcards.dataset, self.base, wildcards.machine)
 
     def data_spec(self, wildcards) -> dict[str, Any]:
@@ -73,6 +77,17 @@ class Plan:
     def lengths(self, wildcards) -> list[str]:
         """Clips tables that decide how long clips are made; none unless filled to the longest."""
         return self.clips(wildcards) if self.datasets[wildcards.dataset].audio.needs_longest else []
+
+    def archive(self, wildcards) -> dict[str, Any]:
+        """What decides an unpacked DCASE archive: its checksum, and where it is taken from."""
+        data = dcase_entry(self.study.datasets, wildcards.store, wildcards.year)
+        archive = next(each for each in data.archives(wildcards.machine) if each.part == wildcards.part)
+        return {"file": archive.name, "md5": archive.md5, "data_dir": data.data_dir}
+
+    def own_archive(self, wildcards) -> list[str]:
+        """The user's own copy of a DCASE archive, if there is one."""
+        data = dcase_entry(self.study.datasets, wildcards.store, wildcards.year)
+        return data.own_files(self.base, wildcards.part, wildcards.machine)
 
     # -- files of the whole study ----------------------------------------------------------------------------
 
@@ -238,6 +253,20 @@ class Plan:
     def noise(self, wildcards) -> list[str]:
         """Noise recordings that are mixed into a data set."""
         return self.datasets[wildcards.dataset].noise_files(self.base)
+
+
+def dcase_entry(entries: Mapping[str, Mapping[str, Any]], store: str, year: str | int):
+    """Data set of kind dcase that fills a store with a year, whatever its entry is called.
+
+    Several entries may share a store; all of their machines and subsets are asked of this one.
+    """
+    for spec in entries.values():
+        if spec["kind"] == "dcase" and spec["year"] == int(year) and spec.get("store", "data") == store:
+            shared = {
+                key: spec[key] for key in ("kind", "year", "data_dir", "keep_zip", "store") if key in spec
+            }
+            return datasets.build(shared)
+    raise ConfigError(f"{store}/dcase{year}", "belongs to no data set of the study", "Name it in `datasets`.")
 
 
 def member_modules(axis: str, spec: Mapping[str, Any]) -> list[str]:
