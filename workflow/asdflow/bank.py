@@ -88,6 +88,20 @@ class Bank(Embedded):
             lambda: np.stack([pairwise(self.band(b, bands), None, metric) for b in range(bands)]),
         )
 
+    def part(self, clips: np.ndarray) -> Bank:
+        """Bank of some of the clips, with what is known of their distances."""
+        result = Bank(self.vectors[clips], None if self.domain is None else self.domain[clips])
+        for key, values in self._memory.items():
+            if key[0] == "distances":
+                result._memory[key] = values[:, clips[:, None], clips]
+        return result
+
+    def as_queries(self) -> Queries:
+        """The bank's clips as clips to be scored, with the same distances."""
+        result = Queries(self.vectors, self)
+        result._memory = self._memory
+        return result
+
 
 class Queries(Embedded):
     """Clips to be scored against a bank.

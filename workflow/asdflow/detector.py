@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from asdflow import backends, normalizations
+from asdflow.backends._base import Fitted
 from asdflow.bank import Bank, Queries
 from asdflow.errors import AsdflowError, ConfigError
 from asdflow.linear import one_blas_thread
+from asdflow.normalizations._base import ORDER, Context
 from asdflow.references import References
 
 KEYS = ("backend", "normalization")
@@ -108,15 +111,10 @@ class Detector:
         with self._named():
             if not isinstance(bank, Bank):
                 bank = Bank(bank, domain, distances)
-            references = References(bank)
-            metric = getattr(self.backend, "metric", None)
-            for part in self._of_kind("bank"):
-                references = part.change(references, metric)
-            for part in self._of_kind("reference"):
-                references = part.change(references)
-            fitted = self.backend.fit(references)
-            for part in self._of_kind("scores"):
-                fitted = part.wrap(fitted, references)
+            fitted = self._fit_backend(bank)
+            scores = self._of_kind("scores")
+            for number, part in enumerate(scores):
+                fitted = part.wrap(fitted, Context(bank, partial(self._refit, bank, scores[:number])))
             self._bank, self._fitted = bank, fitted
         return self
 
@@ -146,13 +144,26 @@ class Detector:
         with self._named():
             return self._fitted.self_scores()
 
+    def _fit_backend(self, bank: Bank) -> Fitted:
+        """The backend on the references that the normalizations make of the bank."""
+        references = References(bank)
+        for part in self._of_kind("bank") + self._of_kind("reference"):
+            references = part.change(references, self.backend.compares_by, self.backend.segments)
+        return self.backend.fit(references)
+
+    def _refit(self, bank: Bank, before: Sequence[Any], clips: np.ndarray) -> tuple[Fitted, Bank]:
+        """Backend and the score normalizations `before`, fitted on some of the clips."""
+        smaller = bank.part(clips)
+        fitted = self._fit_backend(smaller)
+        for number, part in enumerate(before):
+            fitted = part.wrap(fitted, Context(smaller, partial(self._refit, smaller, before[:number])))
+        return fitted, smaller
+
     def _of_kind(self, kind: str) -> list[Any]:
         return [part for part in self._simple if part.kind == kind]
 
     def _check(self) -> None:
         """Refuse meaningless pairs and orders."""
-        from asdflow.normalizations._base import ORDER
-
         place = [ORDER.index(part.kind) for part in self._simple]
         for first, second in zip(self._simple, self._simple[1:], strict=False):
             if ORDER.index(first.kind) > ORDER.index(second.kind):

@@ -48,10 +48,15 @@ class Backend(ABC):
     #: Kind of normalization ("bank", "reference", "scores") or name of one, and why it is refused.
     refuses: ClassVar[dict[str, str]] = {}
 
+    #: Metric of the distances that it asks of references; None when it works on vectors.
+    compares_by: str | None = None
+    #: Equal parts of the vector whose distances it asks for separately.
+    segments: int = 1
+
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Metrics whose distance matrices can be shared with other detectors."""
-        return ()
+        """Metrics whose matrices of whole vectors can be shared with other detectors."""
+        return (self.compares_by,) if self.compares_by and self.segments == 1 else ()
 
     @abstractmethod
     def fit(self, references: References) -> Fitted:

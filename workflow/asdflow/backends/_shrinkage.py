@@ -15,6 +15,7 @@ import numpy as np
 
 from asdflow.backends._spectrum import Spectrum
 from asdflow.errors import DataError
+from asdflow.references import NOBODY
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class LeftOut:
         return (n / (n - 1)) ** 2 * q / (1 - self.c3 * q)
 
     def distance_from(self, offset: np.ndarray, beside: float) -> np.ndarray:
-        """(R,) squared distance of each vector from a point at `offset` (r,), whose square off it is `beside`."""
+        """(R,) squared distances from a point at `offset` (r,) in the span and root `beside` off it."""
         z = self.axes.coordinates
         w = z - offset
         q = self._form(z, z)
@@ -127,6 +128,49 @@ def left_out(axes: Spectrum) -> LeftOut:
     return LeftOut(axes, (1 - rho) * a, c2, (1 - rho) * b)
 
 
+def own_distances(axes: Spectrum, owners: np.ndarray, clips: int) -> np.ndarray:
+    """(N,) squared distance of each clip from the mean of the references that remain without it.
+
+    The first N references are the clips themselves. A clip that owns one reference is an update of rank one;
+    where it owns several, the update has as many ranks, and one more for the mean.
+    """
+    owned = np.bincount(owners[owners != NOBODY], minlength=clips)
+    result = left_out(axes).own_distance()[:clips]
+    for clip in np.flatnonzero(owned > 1):
+        rows = np.flatnonzero((owners == clip).any(axis=1))
+        result[clip] = _without_rows(axes, rows, axes.coordinates[clip])
+    return result
+
+
+def _without_rows(axes: Spectrum, rows: np.ndarray, point: np.ndarray) -> float:
+    """Squared distance of a point in the span from the mean of all vectors but some, by Woodbury's identity.
+
+    The scatter that remains is T - U^T U, U the vectors removed and, for the shift of the mean, their sum
+    divided by the root of how many remain.
+    """
+    n, p = axes.size - len(rows), axes.dimensions
+    _require_others(n)
+    removed = axes.coordinates[rows]
+    shift = removed.sum(axis=0)
+    u = np.concatenate([removed, shift[None] / np.sqrt(n)])
+    trace = (axes.scatter.sum() - np.square(u).sum()) / n
+    square = (
+        np.square(axes.scatter).sum() - 2 * (np.square(u) * axes.scatter).sum() + np.square(u @ u.T).sum()
+    ) / n**2
+    lengths = axes.squares + 2 / n * (axes.coordinates @ shift) + np.square(shift).sum() / n**2
+    fourth = np.square(lengths).sum() - np.square(lengths[rows]).sum()
+    rho = float(shrinkage(n, p, trace, square, fourth))
+    beside = rho * trace / p
+    _require_inverse(np.array([beside]), axes, n)
+    eigenvalues = (1 - rho) * axes.scatter / n + beside
+    away = point + shift / n
+    across = u / eigenvalues
+    small = np.eye(len(u)) * n / (1 - rho) - across @ u.T if rho < 1 else np.eye(len(u))
+    correction = across @ away
+    plain = float((np.square(away) / eigenvalues).sum())
+    return plain + float(correction @ np.linalg.solve(small, correction)) * (rho < 1)
+
+
 def _require_others(n: int) -> None:
     if n < 3:
         raise DataError(
@@ -138,7 +182,7 @@ def _require_others(n: int) -> None:
 
 def _require_inverse(beside: np.ndarray, axes: Spectrum, n: int) -> None:
     """Off the span of the vectors only the shrinkage keeps the covariance invertible."""
-    spanned = len(axes.scatter) == axes.dimensions and n > axes.dimensions
+    spanned = axes.full and n > axes.dimensions
     if not spanned and not (beside > 1e-14 * axes.scatter[0] / axes.size).all():
         raise DataError(
             "bank",

@@ -29,7 +29,7 @@ class KNN(NeighbourBackend):
     """
 
     k: Annotated[int, Field(ge=1, description="Neighbours averaged.")] = 1
-    metric: Annotated[Metric, Field(description="Distance between embeddings.")] = "cosine"
+    metric: Metric = "cosine"
 
     def check(self, references: References) -> None:
         """k must not exceed the bank."""
@@ -39,4 +39,4 @@ class KNN(NeighbourBackend):
         """Mean of the k smallest."""
         usable = int(np.isfinite(distances[0]).sum(axis=-1).min())
         require_size("backend knn", "k", self.k, usable, "references left when a clip is scored")
-        return mean_of_smallest(distances, self.k).mean(axis=0)
+        return mean_of_smallest(distances, self.k)

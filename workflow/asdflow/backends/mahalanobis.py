@@ -10,9 +10,9 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_both_domains
-from asdflow.backends._shrinkage import Covariance, covariance, left_out
-from asdflow.backends._spectrum import Spectrum, spectrum
-from asdflow.bank import SOURCE, TARGET, Queries
+from asdflow.backends._shrinkage import Covariance, covariance, left_out, own_distances
+from asdflow.backends._spectrum import Spectrum, of_references, spectrum
+from asdflow.bank import SOURCE, TARGET, Bank, Queries
 from asdflow.references import References
 
 
@@ -30,7 +30,8 @@ class Mahalanobis(Backend):
     (arXiv 2303.00455). Squared, as scikit-learn's `LedoitWolf.mahalanobis`.
 
     Computed in the principal axes of the bank, from its Gram matrix where N < D: off the span of the bank
-    C^-1 acts as 1 / (rho tr(S) / D). Self-scores are exact: mean, covariance and rho are those without the clip.
+    C^-1 acts as 1 / (rho tr(S) / D). Self-scores are exact: mean, covariance and rho are those without the
+    clip.
 
     Degenerate input: constant features are harmless. Where shrinkage gives nothing to invert (two clips, or
     all clips alike) a DataError is raised. "selective" needs both domains (ConfigError); with one target clip
@@ -61,25 +62,24 @@ class Mahalanobis(Backend):
     def fit(self, references: References) -> Fitted:
         """Estimate mean and covariance."""
         if self.variant == "pooled":
-            axes = references.bank.remember("spectrum", lambda: spectrum(references.vectors))
-            return FittedPooled(axes, covariance(axes))
+            axes = of_references(references)
+            return FittedPooled(axes, covariance(axes), references)
         require_both_domains("backend mahalanobis (selective)", references.domain)
-        source = np.flatnonzero(references.domain == SOURCE)
+        bank = references.bank
+        source = np.flatnonzero(bank.domain == SOURCE)
+        axes = bank.remember("source spectrum", lambda: spectrum(bank.vectors[source]))
         target = np.flatnonzero(references.domain == TARGET)
-        vectors = references.vectors
-        axes = references.bank.remember("source spectrum", lambda: spectrum(vectors[source]))
-        mean = vectors[target].astype(np.float64).mean(axis=0)
-        return FittedSelective(
-            axes, covariance(axes), source, target, vectors[target].astype(np.float64), mean
-        )
+        of_target = references.vectors[target].astype(np.float64)
+        return FittedSelective(bank, axes, covariance(axes), of_target, references.owners[target])
 
 
 @dataclass(frozen=True)
 class FittedPooled(Fitted):
-    """Mean, axes and shrunk covariance."""
+    """Axes and shrunk covariance of the references."""
 
     axes: Spectrum
     covariance: Covariance
+    references: References
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) squared distances."""
@@ -87,20 +87,18 @@ class FittedPooled(Fitted):
 
     def self_scores(self) -> np.ndarray:
         """(N,) exact: every estimate is made without the clip."""
-        left = left_out(self.axes)
-        return left.own_distance()
+        return own_distances(self.axes, self.references.owners, self.references.bank.size)
 
 
 @dataclass(frozen=True)
 class FittedSelective(Fitted):
-    """Axes and covariance of the source, and the two means."""
+    """Axes and covariance of the source clips, and the target references with their owners."""
 
+    bank: Bank
     axes: Spectrum
     covariance: Covariance
-    source: np.ndarray
     target: np.ndarray
-    target_vectors: np.ndarray
-    target_mean: np.ndarray
+    owners: np.ndarray
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) the smaller of the two squared distances."""
@@ -112,25 +110,42 @@ class FittedSelective(Fitted):
 
     def domain_scores(self, queries: Queries) -> np.ndarray:
         """(2, M) squared distances to the source mean and to the target mean."""
-        return np.stack([self._from(queries.vectors, mean) for mean in (self.axes.mean, self.target_mean)])
+        along, beside = self.axes.project(queries.vectors)
+        return np.stack(
+            [
+                self.covariance.squared_length(along, beside),
+                self._from(queries.vectors, along, beside, self.target.mean(axis=0)),
+            ]
+        )
 
     def domain_self_scores(self) -> np.ndarray:
         """(2, N) exact: infinite to the target mean for the only target clip."""
-        result = np.empty((2, len(self.source) + len(self.target)))
+        source, target = (np.flatnonzero(self.bank.domain == one) for one in (SOURCE, TARGET))
+        result = np.empty((2, self.bank.size))
         left = left_out(self.axes)
-        result[0, self.source] = left.own_distance()
-        offset, beside = self._offset(self.target_mean)
-        result[1, self.source] = left.distance_from(offset, beside)
-        result[0, self.target] = self._from(self.target_vectors, self.axes.mean)
-        number = len(self.target)
-        away = self._from(self.target_vectors, self.target_mean)
-        result[1, self.target] = away * (number / (number - 1)) ** 2 if number > 1 else np.inf
+        mean = self.target.mean(axis=0)
+        offset, off_span = self.axes.project(mean[None])
+        result[0, source] = left.own_distance()
+        result[1, source] = left.distance_from(offset[0], float(off_span[0]))
+        vectors = self.bank.vectors[target].astype(np.float64)
+        along, beside = self.axes.project(vectors)
+        result[0, target] = self.covariance.squared_length(along, beside)
+        for place, clip in enumerate(target):
+            kept = ~(self.owners == clip).any(axis=1)
+            result[1, clip] = np.inf
+            if kept.any():
+                part = slice(place, place + 1)
+                mean = self.target[kept].mean(axis=0)
+                result[1, clip] = self._from(vectors[part], along[part], beside[part], mean)[0]
         return result
 
-    def _offset(self, mean: np.ndarray) -> tuple[np.ndarray, float]:
-        coordinates, beside = self.axes.project(mean[None])
-        return coordinates[0], float(beside[0])
-
-    def _from(self, vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        shifted = vectors.astype(np.float64) - mean + self.axes.mean
-        return self.covariance.squared_length(*self.axes.project(shifted))
+    def _from(
+        self, vectors: np.ndarray, along: np.ndarray, beside: np.ndarray, mean: np.ndarray
+    ) -> np.ndarray:
+        """Squared Mahalanobis lengths of (M, D) vectors, given projected as well, from another mean."""
+        offset, _ = self.axes.project(mean[None])
+        away = along - offset
+        if self.axes.full:
+            return self.covariance.squared_length(away, np.zeros(len(away)))
+        lost = np.square(vectors.astype(np.float64) - mean).sum(axis=1) - np.square(away).sum(axis=1)
+        return self.covariance.squared_length(away, np.maximum(lost, 0.0))

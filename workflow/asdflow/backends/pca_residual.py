@@ -11,10 +11,10 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._downdate import Poles, moved, poles
-from asdflow.backends._spectrum import Spectrum, spectrum
+from asdflow.backends._spectrum import Spectrum, of_references
 from asdflow.bank import Queries
 from asdflow.errors import ConfigError, DataError
-from asdflow.references import References
+from asdflow.references import NOBODY, References
 
 
 @register("pca_residual")
@@ -48,8 +48,6 @@ class PCAResidual(Backend):
         "reference": "it compares a clip with a subspace, not with references that have a density",
         "source_means": "cluster centres have lost the spread within the clusters that the axes describe",
         "memmixup": "the axes would describe the mixtures, which outnumber the clips",
-        "domain_standardise": "it has one subspace for both domains, so there is no score for each",
-        "conformal": "it has one subspace for both domains, so no domain is nearer",
     }
 
     def __post_init__(self) -> None:
@@ -65,7 +63,7 @@ class PCAResidual(Backend):
 
     def fit(self, references: References) -> Fitted:
         """Find the principal axes."""
-        axes = references.bank.remember("spectrum", lambda: spectrum(references.vectors))
+        axes = of_references(references)
         most = min(references.size - 2, axes.dimensions - 1)
         if self.rank is not None and self.rank > most:
             raise ConfigError(
@@ -74,7 +72,7 @@ class PCAResidual(Backend):
                 f"leave a residual only up to rank {most}",
                 f"Set rank to {most} or less, or give variance instead." if most > 0 else "Give more clips.",
             )
-        return FittedPCAResidual(self, axes)
+        return FittedPCAResidual(self, axes, references)
 
     def kept(self, scatter: np.ndarray, total: float) -> int:
         """Axes kept, given the eigenvalues in descending order and their sum."""
@@ -89,6 +87,7 @@ class FittedPCAResidual(Fitted):
 
     backend: PCAResidual
     axes: Spectrum
+    references: References
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) squared residuals."""
@@ -105,10 +104,29 @@ class FittedPCAResidual(Fitted):
                 f"leaves {size - 1} clip(s) when one is left out, which span no subspace",
                 "Give three clips or more.",
             )
+        owners, clips = self.references.owners, self.references.bank.size
+        owned = np.bincount(owners[owners != NOBODY], minlength=clips)
         spaced = poles(axes.scatter)
-        weights = spaced.weights(axes.coordinates)
-        residuals = [self._residual(spaced, weight) for weight in weights]
-        return (size / (size - 1)) ** 2 * np.maximum(residuals, 0.0)
+        weights = spaced.weights(axes.coordinates[:clips])
+        result = np.empty(clips)
+        for clip in range(clips):
+            if owned[clip] == 1:
+                result[clip] = self._residual(spaced, weights[clip]) * (size / (size - 1)) ** 2
+            else:
+                rows = np.flatnonzero((owners == clip).any(axis=1))
+                result[clip] = self._without_rows(rows, axes.coordinates[clip])
+        return np.maximum(result, 0.0)
+
+    def _without_rows(self, rows: np.ndarray, point: np.ndarray) -> float:
+        """Squared residual of a point in the span from the subspace of the references but some."""
+        n = self.axes.size - len(rows)
+        removed = self.axes.coordinates[rows]
+        shift = removed.sum(axis=0)
+        scatter = np.diag(self.axes.scatter) - removed.T @ removed - np.outer(shift, shift) / n
+        values, axes = np.linalg.eigh(scatter)
+        values, axes = np.maximum(values[::-1], 0.0), axes[:, ::-1]
+        along = axes.T @ (point + shift / n)
+        return float(np.square(along[self.backend.kept(values, values.sum()) :]).sum())
 
     def _residual(self, spaced: Poles, weight: np.ndarray) -> float:
         """Squared residual of z, the clip of these weights, from the subspace of the others."""

@@ -10,14 +10,34 @@ Three kinds, in the order in which a list may hold them:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from asdflow.backends._base import Backend, Fitted
+from asdflow.bank import Bank
 from asdflow.references import References
 
 Kind = Literal["bank", "reference", "scores"]
 ORDER: tuple[Kind, ...] = ("bank", "reference", "scores")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a normalization of scores may ask beside the fitted backend.
+
+    Attributes
+    ----------
+    bank : Bank
+    refit : callable
+        From numbers of clips to the backend, as it was before this normalization, fitted on these clips
+        alone, and the bank of these clips.
+    """
+
+    bank: Bank
+    refit: Callable[[np.ndarray], tuple[Fitted, Bank]]
 
 
 class Normalization(ABC):
@@ -55,7 +75,7 @@ class BankNormalization(Normalization):
     kind: ClassVar[Kind] = "bank"
 
     @abstractmethod
-    def change(self, references: References, metric: str | None) -> References:
+    def change(self, references: References, metric: str | None, bands: int) -> References:
         """Other references. `metric` is the backend's, None for a backend that works on vectors."""
 
 
@@ -65,7 +85,7 @@ class ReferenceNormalization(Normalization):
     kind: ClassVar[Kind] = "reference"
 
     @abstractmethod
-    def change(self, references: References) -> References:
+    def change(self, references: References, metric: str, bands: int) -> References:
         """References whose distances are changed."""
 
 
@@ -75,5 +95,5 @@ class ScoreNormalization(Normalization):
     kind: ClassVar[Kind] = "scores"
 
     @abstractmethod
-    def wrap(self, fitted: Fitted, references: References) -> Fitted:
+    def wrap(self, fitted: Fitted, context: Context) -> Fitted:
         """A fitted backend with changed scores and self-scores."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asdflow.normalizations import register
-from asdflow.normalizations._density import Duplicates, HeldOut
-from asdflow.normalizations._weighted import Decay, Neighbours, WeightedDensity
+from asdflow.normalizations._density import Decay, Duplicates, HeldOut, Neighbours, WeightedDensity
 
 
 @register("density_ratio")
@@ -23,10 +22,10 @@ class DensityRatio(WeightedDensity):
     Source: Wilkinghoff et al., "Keeping the Balance" (ICASSP 2025) and "Local Density-Based Anomaly Score
     Normalization" (IEEE TASLP 33, 2025, arXiv 2509.10951). The second recommends k = 1 unless more is known.
 
-    Degenerate input: copies in the bank would have density 0. By default a set of copies counts as one
-    reference (`duplicates`), so repeating bank clips changes no score; a copy of a bank clip scores 0. A bank
-    of copies of one clip is a DataError. Self-scores use densities without the clip that is left out, its k
-    nearest that remain.
+    Degenerate input: copies in the bank would have density 0. By default a set of exact copies is one
+    reference (`duplicates`), so repeating a bank clip changes no score; a copy of a bank clip scores 0. A
+    bank of copies of one clip is a DataError. Self-scores use the densities that remain when the clip is left
+    out; where k reaches all others, those are fewer by one.
     """
 
     k: Neighbours = None

@@ -1,0 +1,86 @@
+"""What the classical local outlier backends share: a clip's neighbours, and lists with one clip left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from asdflow.backends._base import Backend, require_size
+from asdflow.backends._neighbours import Metric
+from asdflow.bank import Queries
+from asdflow.references import References
+
+REFUSES = {
+    "reference": "it already compares with the density around the neighbours",
+    "bank": "the density around interpolated or averaged clips is set by their number, not by the data",
+}
+
+
+class OutlierBackend(Backend):
+    """A backend of the k nearest clips and of theirs. Members have the fields `k` and `metric`."""
+
+    refuses: ClassVar[dict[str, str]] = REFUSES
+    k: int
+    metric: Metric
+
+    @property
+    def compares_by(self) -> str:
+        """The metric."""
+        return self.metric
+
+    def graph(self, references: References) -> Graph:
+        """Neighbours of the bank's clips. Raises ConfigError when the bank has not k + 1 clips."""
+        where = f"backend {self.name}"
+        require_size(where, "k", self.k, references.size - 1, "other clips for each clip of the bank")
+        lists = references.neighbours(self.metric, 1, self.k + 1)
+        distances = references.between(self.metric, 1)[0]
+        return Graph(where, self.metric, self.k, distances, lists.index[0], lists.distance[0])
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nearest neighbours of each clip of the bank.
+
+    Attributes
+    ----------
+    distances : (N, N) float64
+    index, near : (N, k + 1) int and float64
+        Neighbours in ascending order; k columns only where the bank has k + 1 clips.
+    """
+
+    where: str
+    metric: str
+    k: int
+    distances: np.ndarray
+    index: np.ndarray
+    near: np.ndarray
+
+    def of(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
+        """(M, k) numbers and distances of the nearest clips, in ascending order."""
+        distances = queries.distances(self.metric)[0]
+        index = np.argpartition(distances, self.k - 1, axis=1)[:, : self.k]
+        near = np.take_along_axis(distances, index, axis=1)
+        order = np.argsort(near, axis=1)
+        return np.take_along_axis(index, order, axis=1), np.take_along_axis(near, order, axis=1)
+
+    def without(self, clips: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The k nearest clips of each of `clips` when the clip at the same place of `left_out` is gone.
+
+        Both of one shape (...); result (..., k) numbers and distances.
+        """
+        require_size(self.where, "k", self.k, len(self.index) - 2, "other clips when one is left out")
+        index, near = self.index[clips], self.near[clips]
+        found = index == left_out[..., None]
+        place = np.where(found.any(axis=-1), found.argmax(axis=-1), self.k)
+        step = np.arange(self.k) + (np.arange(self.k) >= place[..., None])
+        return np.take_along_axis(index, step, axis=-1), np.take_along_axis(near, step, axis=-1)
+
+    def reach_without(self, clips: np.ndarray, left_out: np.ndarray) -> np.ndarray:
+        """Distance of each of `clips` to its k-th neighbour when the clip at the same place is gone.
+
+        By value: taking d out of an ascending list moves its k-th entry on by one if d is not beyond it.
+        """
+        last, next_one = self.near[clips, self.k - 1], self.near[clips, self.k]
+        return np.where(self.distances[clips, left_out] <= last, next_one, last)

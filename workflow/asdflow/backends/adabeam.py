@@ -1,0 +1,67 @@
+"""Band-wise nearest neighbours of mean and of maximum, weighted by how much a clip changes over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from asdflow.backends import register
+from asdflow.backends._base import require_size
+from asdflow.backends._neighbours import Bands, Metric, NeighbourBackend, mean_of_smallest
+from asdflow.bank import Embedded
+from asdflow.references import References
+
+
+@register("adabeam")
+@dataclass(frozen=True)
+class AdaBEAM(NeighbourBackend):
+    """An interpretation of AdaBEAM: band scores of mean-pooled and max-pooled vectors, mixed for each clip.
+
+    With m_b and M_b the mean and the maximum over time of band b, and beam scores s_mean and s_max of each,
+        s(x) = (1 - w) s_mean + w s_max,   w = mean over b of |M_b - m_b| / (|M_b - m_b| + |m_b|).
+    w is 0 for a clip whose frames are all alike and nears 1 for one made of rare events; it has no parameter
+    and does not change when the clip is scaled.
+
+    Source: Saengthong & Shinozaki (arXiv 2603.13749) describe a parameter-free adaptive fusion by temporal
+    dynamics; this formula for w is ours.
+
+    The embedding must hold mean and maximum of every band: pooling `statistics` with `parts: [mean, max]`.
+
+    Degenerate input: 2 * bands must divide the dimensions (ConfigError); a band of zeros has w = 0.
+    """
+
+    bands: Bands
+    k: Annotated[int, Field(ge=1, description="Neighbours averaged in each band.")] = 1
+    metric: Metric = "cosine"
+
+    @property
+    def segments(self) -> int:
+        """Mean and maximum of each band."""
+        return 2 * self.bands
+
+    def check(self, references: References) -> None:
+        """k must not exceed the bank."""
+        require_size("backend adabeam", "k", self.k, references.size, "references in the bank")
+
+    def reduce(self, distances: np.ndarray, domain: np.ndarray | None) -> np.ndarray:
+        """Mean of the k smallest in each segment."""
+        left = int(np.isfinite(distances[0]).sum(axis=-1).min())
+        require_size("backend adabeam", "k", self.k, left, "references left when a clip is scored")
+        return mean_of_smallest(distances, self.k)
+
+    def combine(self, scores: np.ndarray, clips: Embedded) -> np.ndarray:
+        """(2 bands, M) scores, of mean and maximum by turns, to (M,)."""
+        weight = self._weight(clips)
+        return (1 - weight) * scores[0::2].mean(axis=0) + weight * scores[1::2].mean(axis=0)
+
+    def _weight(self, clips: Embedded) -> np.ndarray:
+        """(M,) share of the maximum."""
+        halves = clips.vectors.astype(np.float64).reshape(clips.size, self.bands, 2, -1)
+        mean, peak = halves[:, :, 0], halves[:, :, 1]
+        change = np.sqrt(np.square(peak - mean).sum(axis=-1))
+        level = np.sqrt(np.square(mean).sum(axis=-1))
+        whole = change + level
+        return np.where(whole > 0, change / np.where(whole > 0, whole, 1.0), 0.0).mean(axis=1)
