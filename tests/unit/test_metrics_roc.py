@@ -61,7 +61,9 @@ def test_a_weight_counts_like_repeating_the_clip(drawn, seed):
 
 
 @pytest.mark.parametrize(
-    "rise", [np.exp, np.arctan, lambda s: s**3, lambda s: 1e9 * s + 1e12, lambda s: s / 1e30], ids=str
+    "rise",
+    [np.exp, np.arctan, lambda s: s**3, lambda s: 1e9 * s + 1e12, lambda s: s / 1e30],
+    ids=["exp", "arctan", "cube", "stretched", "tiny"],
 )
 def test_any_increasing_map_leaves_auc_and_pauc_bit_for_bit(rise):
     rng = np.random.default_rng(1)
