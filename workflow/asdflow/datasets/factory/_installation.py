@@ -38,6 +38,8 @@ class Hall:
     ----------
     microphone : tuple of (Hz, dB)
         Magnitude of the microphone.
+    gain_db : float
+        Gain of the recorder.
     distance_m : float
         Machine to microphone. Air absorbs 0.02 (f / kHz)^1.5 dB a metre, roughly ISO 9613-1 at 20 degrees.
     reverberation_s : float
@@ -55,6 +57,7 @@ class Hall:
     """
 
     microphone: tuple[tuple[float, float], ...]
+    gain_db: float
     distance_m: float
     reverberation_s: float
     direct_db: float
@@ -67,23 +70,25 @@ class Hall:
 HALLS = {
     "source": Hall(
         microphone=((20, -18), (70, -3), (150, 0), (2000, 0), (5000, 2), (8000, -2)),
+        gain_db=0.0,
         distance_m=0.5,
         reverberation_s=0.35,
         direct_db=9.0,
         ventilation=((20, 6), (100, 3), (1000, -7), (8000, -16)),
         neighbour_hz=24.3,
-        mix_db=(-10.0, 0.0, -8.0, -9.0),
-        impacts_per_s=0.8,
+        mix_db=(-10.0, 0.0, -8.0, -10.0),
+        impacts_per_s=0.5,
     ),
     "target": Hall(
         microphone=((20, -12), (60, 0), (400, 1), (1500, -1), (4000, -3), (8000, -8)),
+        gain_db=-3.0,
         distance_m=1.5,
         reverberation_s=0.7,
         direct_db=4.0,
         ventilation=((20, 8), (80, 5), (400, -4), (2500, -8), (8000, -20)),
         neighbour_hz=16.4,
-        mix_db=(-7.0, 0.0, -5.0, -7.0),
-        impacts_per_s=1.4,
+        mix_db=(-7.0, 0.0, -6.0, -9.0),
+        impacts_per_s=0.8,
     ),
 }
 
@@ -105,7 +110,7 @@ class Installation:
         microphone = curve(samples, self.hall.microphone)
         air = decibel(-0.02 * self.hall.distance_m * (freqs / 1000) ** 1.5)
         late = decibel(-self.hall.direct_db) * self._late(rng)
-        self._machine = microphone * air * (self._early(rng) + late)
+        self._machine = decibel(self.hall.gain_db) * microphone * air * (self._early(rng) + late)
         self._ventilation = microphone * curve(samples, self.hall.ventilation)
         self._distant = microphone * curve(samples, _DISTANT) * self._late(rng)
         self._octaves = np.log2(np.maximum(freqs, 20.0) / 1000)

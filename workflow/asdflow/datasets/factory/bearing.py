@@ -49,7 +49,7 @@ CONDITIONS: dict[str, tuple[Condition, ...]] = {
 RESONANCES = ((980.0, 0.03, 0.5), (2300.0, 0.03, 0.9), (3700.0, 0.03, 1.0), (5600.0, 0.03, 0.6))
 ROLLING = ((50, 0), (1000, 0), (8000, -6))
 RUMBLE = ((20, 0), (100, 0), (400, -12), (8000, -50))
-SLIP, STRIKE = 0.015, 1.0  # jitter of a gap; strength of a strike at severity 1
+SLIP, STRIKE = 0.015, 1.1  # jitter of a gap; strength of a strike at severity 1
 
 
 def ball_pass(rate: float) -> dict[str, float]:

@@ -38,14 +38,20 @@ ROTOR_BARS = 28
 NOMINAL = 40.0  # rev/s at which the levels below hold
 CONDITIONS: dict[str, tuple[Condition, ...]] = {
     "source": tuple({"spd": spd, "load": load} for spd in (2280, 2400, 2520) for load in (40, 60)),
-    "target": tuple({"spd": spd, "load": load} for spd in (2580, 2700) for load in (75,)),
+    "target": tuple({"spd": spd, "load": load} for spd in (2580, 2640) for load in (70,)),
 }
 """`spd` in revolutions a minute, `load` as closing of the damper in per cent."""
 
-HOUSING = ((120.0, 0.06, 1.0), (210.0, 0.05, 1.0), (420.0, 0.05, 0.8), (760.0, 0.04, 0.6))
+HOUSING = (
+    (120.0, 0.06, 0.7),
+    (210.0, 0.05, 0.9),
+    (420.0, 0.05, 1.0),
+    (760.0, 0.04, 0.9),
+    (1300.0, 0.04, 0.5),
+)
 CASING = ((340.0, 0.2, 0.35), (1150.0, 0.15, 0.35), (2600.0, 0.15, 0.35))
 HEALTHY = 0.10  # imbalance of a healthy wheel, in units of severity 1
-SHAKE, ORBIT = 1.0, 0.25  # of severity 1: level of the housing's answer, depth of the modulation
+SHAKE, ORBIT = 1.0, 0.3  # of severity 1: level of the housing's answer, depth of the modulation
 
 
 def sound(condition: Condition, severity: float, draw: Draw, samples: int) -> np.ndarray:

@@ -42,7 +42,7 @@ GRAVITY = 9810.0  # mm/s^2
 NOMINAL = 600.0  # mm/s
 CONDITIONS: dict[str, tuple[Condition, ...]] = {
     "source": tuple({"vel": vel, "ac": ac} for vel in (550, 600, 650) for ac in (0.2, 0.3)),
-    "target": tuple({"vel": vel, "ac": ac} for vel in (700, 750) for ac in (0.4,)),
+    "target": tuple({"vel": vel, "ac": ac} for vel in (700, 750) for ac in (0.35,)),
 }
 """`vel` in mm/s, `ac` acceleration in units of g."""
 
@@ -51,7 +51,7 @@ CARRIAGE = ((880.0, 0.05, 0.8), (1900.0, 0.05, 1.0), (3300.0, 0.04, 0.8), (5400.
 FRICTION = ((50, -3), (500, 0), (3000, 0), (8000, -12))
 IDLE = ((50, 0), (300, -6), (8000, -20))
 SLOW = 100.0  # mm/s, below which a dry carriage squeals most
-DRY, SQUEAL = 0.6, 0.4  # of severity 1
+DRY, SQUEAL = 0.3, 0.6  # of severity 1
 BREAKS = (0.1, 0.5)  # probability that a stroke breaks off: offset, and its growth with severity
 
 
@@ -67,7 +67,7 @@ def motion(
         top = condition["vel"] * (1 + 0.01 * healthy.standard_normal())
         dwell = 0.12 * (1 + 0.1 * healthy.standard_normal())
         broken, share, wait = fault.random() < breaks, fault.uniform(0.3, 0.7), fault.uniform(0.15, 0.3)
-        legs = [(share, 1.8, wait), (1 - share, 1.0, 0.0)] if broken else [(1.0, 1.0, 0.0)]
+        legs = [(share, 1.3, wait), (1 - share, 1.0, 0.0)] if broken else [(1.0, 1.0, 0.0)]
         for part, knock, rest in legs:
             reach = min(top, np.sqrt(pull * part * STROKE_MM))
             ramp = reach / pull
