@@ -29,6 +29,11 @@ CASES: dict[str, Callable[[Reference], dict]] = {
         "unverified": True,
         "layers": ["last", "layer1"],
     },
+    "sslam": lambda reference: {
+        "checkpoint": str(reference() / "fixtures/sslam/sslam_tiny_pretrain.pt"),
+        "unverified": True,
+        "layers": ["last", "layer1"],
+    },
 }
 
 

@@ -32,6 +32,7 @@ class Blocks(Encoder):
 
     layers: tuple[str, ...] = ("a",)
     storage: str = "float32"
+    stored_bands: str = "keep"
     width: int = 1  # copies along channels, to make frames large
     calls: list = field(default_factory=list, compare=False)
 
@@ -78,7 +79,7 @@ def sha(path: Path) -> str:
 
 
 def run(path: Path, count: int = 12, table: pa.Table | None = None, load=wave, **options) -> Blocks:
-    keys = ("layers", "storage", "width")
+    keys = ("layers", "storage", "stored_bands", "width")
     encoder = Blocks(**{key: options.pop(key) for key in keys if key in options})
     table = clips(count) if table is None else table
     extract(table, load, encoder, path, {"by": "test"}, progress=False, **options)
@@ -238,6 +239,13 @@ def test_a_value_beyond_float16_is_an_error_that_names_the_clip(tmp_path):
     with pytest.raises(DataError, match=r"clip train/clip_0000: .*70000.*65504.*storage: float32"):
         run(tmp_path / "f.parquet", 1, storage="float16", load=lambda row, rate: np.full(1000, 7e4, "f4"))
     assert not (tmp_path / "f.parquet").exists()
+
+
+def test_bands_are_averaged_on_request(tmp_path):
+    run(tmp_path / "f.parquet", 4, stored_bands="mean")
+    for index in range(4):
+        mean = expected(index, "a").mean(axis=1, keepdims=True)
+        assert np.array_equal(read_clip(tmp_path / "f.parquet", name(index), "a"), mean)
 
 
 # -- bad clips -----------------------------------------------------------------------------------------------

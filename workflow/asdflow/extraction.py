@@ -44,7 +44,8 @@ def extract(
         `load(row, rate)` gives the (samples,) float waveform of a clip at `rate` Hz; `row` is the clip's row
         as a dict.
     encoder : Encoder
-        Its selected layers come from one pass; its `storage` says whether values are rounded to float16.
+        Its selected layers come from one pass. Its `stored_bands` says whether bands are averaged, its
+        `storage` whether values are rounded to float16.
     path : path
         Product of schema "frames". It exists afterwards with every clip, or is untouched.
     made_by : mapping
@@ -95,7 +96,7 @@ def _encode(
         outputs = encoder.layer_frames(np.stack([waveforms[index] for index in indices]))
         for place, index in enumerate(indices):
             done[index] = {
-                layer: _rounded(frames[place], encoder, layer, rows[index])
+                layer: _stored(frames[place], encoder, layer, rows[index])
                 for layer, frames in outputs.items()
             }
         shown.advance(len(indices))
@@ -112,8 +113,10 @@ def _load(row: dict, load: Load, encoder: Encoder) -> np.ndarray:
     return waveform.astype(np.float32, copy=False)
 
 
-def _rounded(frames: np.ndarray, encoder: Encoder, layer: str, row: dict) -> np.ndarray:
-    """Frames rounded to the encoder's storage precision, as float32."""
+def _stored(frames: np.ndarray, encoder: Encoder, layer: str, row: dict) -> np.ndarray:
+    """Frames as they are stored: bands kept or averaged, rounded to the storage precision, as float32."""
+    if encoder.stored_bands == "mean":
+        frames = frames.mean(axis=1, keepdims=True)
     if encoder.storage == "float32":
         return np.ascontiguousarray(frames, dtype=np.float32)
     largest = float(np.abs(frames).max(initial=0))

@@ -22,6 +22,11 @@ Storage = Annotated[
     Field(description="Precision to which stored frames are rounded; float16 halves the files."),
 ]
 
+StoredBands = Annotated[
+    Literal["keep", "mean"],
+    Field(description="Whether stored frames keep their frequency bands or hold the mean over them."),
+]
+
 
 class Encoder(ABC):
     """Waveforms to frozen features.
@@ -40,7 +45,9 @@ class Encoder(ABC):
 
     sample_rate: int  # Hz
     layers: tuple[str, ...]  # selected, in the order of the configuration
-    storage: str = "float32"  # what the extraction rounds frames to; a member may make it a parameter
+    # What the extraction stores; a member may make these parameters.
+    storage: str = "float32"
+    stored_bands: str = "keep"
 
     @property
     @abstractmethod

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from asdflow import checkpoints
 from asdflow.encoders import register
-from asdflow.encoders.base import Encoder, Layers, Storage, check_layers
+from asdflow.encoders.base import Encoder, Layers, Storage, StoredBands, check_layers
 from asdflow.errors import ConfigError
 
 RATE = 16000
@@ -64,6 +64,7 @@ class YAMNet(Encoder):
         bool, Field(description="Accept a file whose hash is not registered; every product says so.")
     ] = False
     storage: Storage = "float32"
+    stored_bands: StoredBands = "keep"
 
     sample_rate = RATE
     available_layers = tuple(SHAPES)
