@@ -86,7 +86,7 @@ def widest(texts: Sequence[str], size: float = TEXT, bold: bool = False) -> floa
 def wrap(text: str, width: float, size: float = TEXT, bold: bool = False) -> list[str]:
     """Lines of a text, none wider than `width` inches; only words that are wider themselves are broken."""
     lines: list[str] = []
-    for word in text.split():
+    for word in text.split(" "):  # other spaces hold a number and its unit together
         joined = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(joined, size, bold) <= width:
             lines[-1] = joined
@@ -154,6 +154,10 @@ class Sheet(Figure):
         foot = EDGE + len(notes) * line_height(SMALL) + (0.1 if notes else 0.0)
         super().__init__(figsize=(wide, head + body[1] + foot), dpi=96)
         self._wide, self._high, self._head = wide, head + body[1] + foot, head
+        self.body = (
+            72.0 * head,
+            72.0 * body[1],
+        )  # its top and height in points, for who shows the words apart
         top = EDGE
         for lines, size, bold in blocks:
             colour = INK.light if bold else MUTED.light
@@ -203,7 +207,7 @@ def message(title: str, reason: str, simulated: bool = False) -> Sheet:
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure: SVG or PNG by the suffix of `path`; equal figures give equal bytes.
 
-    The SVG carries the title and the reading instruction of a `Sheet` as metadata: the file explains itself.
+    The SVG carries the words of a `Sheet` and the place of its body as metadata: the file explains itself.
     Raises ConfigError for another suffix.
     """
     path = Path(path)
@@ -212,12 +216,12 @@ def save(figure: Figure, path: str | Path) -> None:
         raise ConfigError(path, f"figures are not written as {kind!r}", "Call the file .svg or .png.")
     metadata: dict[str, str | None] = {"Software": "asdflow"}
     if kind == "svg":
-        words = [getattr(figure, name, "") for name in ("lead", "note")]
-        metadata = {
-            "Date": None,
-            "Creator": "asdflow",
-            "Title": getattr(figure, "title", "") or None,
-            "Description": " ".join(word for word in words if word) or None,
-        }
+        metadata = {"Date": None, "Creator": "asdflow"}
+        if isinstance(figure, Sheet):
+            metadata |= {
+                "Title": figure.title,
+                "Description": f"{figure.lead}\n{figure.note}",
+                "Coverage": "body {:.2f} {:.2f}".format(*figure.body),
+            }
     with style(), whole_file(path) as partial:
         figure.savefig(partial, format=kind, dpi=96 if kind == "svg" else 192, metadata=metadata)

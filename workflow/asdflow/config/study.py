@@ -37,7 +37,9 @@ class Study:
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionary of the specifications, for the report."""
         names = ("title", *AXES, "detectors", "metrics", "report")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | {
+            "layers": {name: list(layers) for name, layers in self.layers.items()}
+        }
 
 
 def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Study:

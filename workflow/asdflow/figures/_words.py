@@ -22,8 +22,13 @@ def interval(row: Mapping[str, Any], metric: str = "official") -> str:
 
 
 def confidence(row: Mapping[str, Any]) -> str:
-    """Coverage, e.g. "95 %"."""
-    return f"{100 * row['confidence']:g} %"
+    """Coverage, e.g. "95 %", which no line break divides."""
+    return coverage(row["confidence"])
+
+
+def coverage(share: float) -> str:
+    """0.95 as "95 %", which no line break divides."""
+    return f"{100 * share:g}\u00a0%"
 
 
 def grouped(number: int) -> str:
@@ -67,5 +72,5 @@ def official_is(results: Results, dataset: str) -> str:
 
 
 def capital(text: str) -> str:
-    """First letter large, the rest as it is: "official score" as "Official score", "AUC" as "AUC"."""
-    return text[:1].upper() + text[1:]
+    """First letter large: "official score" as "Official score"; "pAUC" stays."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]

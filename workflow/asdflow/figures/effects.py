@@ -80,7 +80,7 @@ class Effects(Picture):
             f"one dot a machine; the largest is named. {_words.evidence(results, dataset)}. Line and number: "
             "mean over machines."
             + (
-                f" Band: its {100 * options['confidence']:g} % interval over machines."
+                f" Band: its {_words.coverage(options['confidence'])} interval over machines."
                 if machines > 1
                 else ""
             ),
@@ -203,7 +203,9 @@ def _note(
     by_axis = {one.axis: one for one in effects}
     if {"backend", "pooling"} <= set(by_axis) and by_axis["pooling"].mean("difference") > 0:
         ratio = contrast(by_axis["backend"], by_axis["pooling"], "difference", **options)
-        ends = "" if ratio.low is None else f" ({100 * options['confidence']:g} % interval over machines "
+        ends = (
+            "" if ratio.low is None else f" ({_words.coverage(options['confidence'])} interval over machines "
+        )
         ends += "" if ratio.low is None else f"{ratio.low:.1f} to {ratio.high:.1f})"
         notes.append(f"Backend over pooling: {ratio.value:.1f} times{ends}.")
     notes.append("Fusions are left out.")
@@ -216,6 +218,6 @@ def _note(
         half = median(50 * (high - low) for low, high in cells.select("low", "high").iter_rows())
         notes.append(
             f"For scale: the {_words.confidence(cells.row(0, named=True))} bootstrap interval of one value "
-            f"is about ± {half:.0f} points, so chance alone moves every difference."
+            f"is about ±\u00a0{half:.0f} points, so chance alone moves every difference."
         )
     return " ".join(notes)

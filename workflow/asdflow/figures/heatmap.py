@@ -171,7 +171,7 @@ def _note(results: Results, dataset: str, asked, feature, metric: str, wanted: s
         what = "section's" if "sections" in " ".join(notes) else "machine's"
         notes.append(
             f"A {what} {_words.confidence(known.row(0, named=True))} bootstrap interval is about "
-            f"± {half:.0f} points (median)."
+            f"±\u00a0{half:.0f} points (median)."
         )
     return " ".join(notes)
 

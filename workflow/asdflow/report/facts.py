@@ -1,0 +1,253 @@
+"""What the page says about the study: data, configuration, sources, versions; nothing about the host."""
+
+from __future__ import annotations
+
+import inspect
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from io import StringIO
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from asdflow.figures._words import count
+
+if TYPE_CHECKING:
+    from asdflow.results import Results
+
+# What decides a number or a picture.
+PACKAGES = (
+    *("asdflow", "numpy", "scipy", "scikit-learn", "torch", "torchaudio", "soundfile"),
+    *("pyarrow", "polars", "matplotlib", "snakemake"),
+)
+WARNINGS = 40  # most that are listed
+
+
+@dataclass(frozen=True)
+class ClipCounts:
+    """One row of the table of data: clips of a machine and domain."""
+
+    machine: str
+    domain: str
+    sections: int
+    train: int
+    normal: int
+    anomaly: int
+    unlabelled: int
+    supplemental: int
+    seconds: str
+    rate: str
+    channels: str
+
+
+def clip_counts(results: Results, dataset: str) -> list[ClipCounts]:
+    """Clips of every machine and domain of a data set."""
+    import polars as pl
+
+    clips = results.clips(dataset)
+    rows = []
+    for machine in results.machines(dataset):
+        for domain in ("source", "target", None):
+            here = clips.filter(
+                pl.col("machine") == machine, pl.col("domain").eq_missing(pl.lit(domain, pl.String))
+            )
+            if here.is_empty():
+                continue
+            test = here.filter(pl.col("split") == "test")
+            rows.append(
+                ClipCounts(
+                    machine,
+                    domain or "none",
+                    here["section"].n_unique(),
+                    _number(here, "split", "train"),
+                    _number(test, "label", "normal"),
+                    _number(test, "label", "anomaly"),
+                    test["label"].null_count(),
+                    _number(here, "split", "supplemental"),
+                    _span(here["duration_s"], 2),
+                    _span(here["sample_rate"], 0),
+                    _span(here["channels"], 0),
+                )
+            )
+    return rows
+
+
+@dataclass(frozen=True)
+class Oddities:
+    """Warnings that the clips table recorded: how many clips have some, and the first of them."""
+
+    clips: int
+    total: int
+    shown: tuple[tuple[str, str], ...]
+
+
+def oddities(results: Results, dataset: str) -> Oddities:
+    """Clips that are odd though they can be used."""
+    import polars as pl
+
+    clips = results.clips(dataset)
+    odd = clips.filter(pl.col("warnings").list.len() > 0).sort("machine", "section", "clip")
+    shown = [(row["clip"], "; ".join(row["warnings"])) for row in odd.head(WARNINGS).iter_rows(named=True)]
+    return Oddities(odd.height, clips.height, tuple(shown))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the configuration in words."""
+
+    axis: str
+    name: str
+    what: str
+    meaning: str
+
+
+def entries(results: Results) -> list[Entry]:
+    """Every encoder, pooling, detector and fusion: members with their parameters, and what they do."""
+    from asdflow import backends, encoders, normalizations, poolings
+    from asdflow import fusion as fusions
+
+    study = results.study
+    found = []
+    for axis, registry, key in (
+        ("encoder", encoders.REGISTRY, "encoders"),
+        ("pooling", poolings.REGISTRY, "poolings"),
+    ):
+        for name, spec in study[key].items():
+            shown = dict(spec) | ({"layers": results.layers[name]} if axis == "encoder" else {})
+            found.append(Entry(axis, name, written(shown), _meaning(registry, spec)))
+    for name, spec in study["detectors"].items():
+        several = spec.get("normalization") or []
+        parts = [
+            part for part in (several if isinstance(several, list) else [several]) if part["name"] != "none"
+        ]
+        what = ", then ".join(written(part) for part in (spec["backend"], *parts))
+        meaning = [_meaning(backends.REGISTRY, spec["backend"])]
+        meaning += [_meaning(normalizations.REGISTRY, part) for part in parts]
+        found.append(Entry("detector", name, what, " ".join(meaning)))
+    for name, spec in (study.get("fusions") or {}).items():
+        found.append(Entry("fusion", name, written(spec), _meaning(fusions.REGISTRY, spec)))
+    return found
+
+
+def written(spec: Mapping[str, Any]) -> str:
+    """A specification read aloud, e.g. "knn (k 1, metric cosine)"; parameters that are unset are left out."""
+    parts = [
+        f"{key} {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+        for key, value in spec.items()
+        if key != "name" and value is not None
+    ]
+    return f"{spec['name']} ({', '.join(parts)})" if parts else str(spec["name"])
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where something comes from and under which terms."""
+
+    what: str
+    licence: str
+    citation: str
+
+
+def origins(results: Results) -> list[Origin]:
+    """Data sets and encoder weights with licence and citation."""
+    from asdflow import build, datasets
+    from asdflow.checkpoints import checkpoint, names
+
+    found = []
+    for name, spec in results.study["datasets"].items():
+        data = datasets.build(spec)
+        own = (
+            "computed by asdflow; no recordings"
+            if data.simulated
+            else "not stated here; that of the recordings' owner"
+        )
+        citation = getattr(data, "citation", "") or ""
+        found.append(
+            Origin(
+                f"Data set {name}",
+                getattr(data, "licence", None) or own,
+                citation if isinstance(citation, str) else " ".join(citation),
+            )
+        )
+    for name, spec in results.study["encoders"].items():
+        weights = getattr(build.encoder(spec), "checkpoint", None)
+        if weights is None:
+            found.append(Origin(f"Encoder {name}", "part of asdflow, no weights", ""))
+        elif str(weights) in names():
+            entry = checkpoint(str(weights))
+            found.append(Origin(f"Encoder {name}: {entry.title}", entry.licence, entry.citation))
+        else:
+            found.append(
+                Origin(f"Encoder {name}: {PurePath(str(weights)).name}", "not stated; a file of the user", "")
+            )
+    return found
+
+
+def versions() -> list[tuple[str, str]]:
+    """Python and the packages that decide the results; what is not installed is left out."""
+    found = [("Python", platform.python_version())]
+    for package in PACKAGES:
+        try:
+            found.append((package, version(package)))
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def configuration(study: Mapping[str, Any]) -> str:
+    """The study as YAML. Of an absolute path only the last part is shown, as the rest says more of a host."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.default_flow_style = None
+    yaml.width = 100
+    text = StringIO()
+    yaml.dump(_plain({key: value for key, value in study.items() if key != "layers"}), text)
+    return text.getvalue()
+
+
+def grid(results: Results) -> list[str]:
+    """Size of the study in words."""
+    study = results.study
+    layers = sum(map(len, results.layers.values()))
+    machines = sum(len(results.machines(dataset)) for dataset in results.datasets)
+    encoders = count(len(study["encoders"]), "encoder")
+    return [
+        count(len(results.datasets), "data set"),
+        count(machines, "machine"),
+        encoders if layers == len(study["encoders"]) else f"{encoders} with {count(layers, 'layer')}",
+        count(len(study["poolings"]), "pooling"),
+        count(len(study["detectors"]), "detector"),
+        *([count(len(study["fusions"]), "fusion")] if study.get("fusions") else []),
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, PurePath | str) and PurePath(value).is_absolute():
+        return f".../{PurePath(value).name}"
+    return str(value) if isinstance(value, PurePath) else value
+
+
+def _meaning(registry, spec: Mapping[str, Any]) -> str:
+    """First sentence of a member's documentation."""
+    text = inspect.getdoc(registry.member(spec["name"])) or ""
+    return text.split("\n\n")[0].replace("\n", " ")
+
+
+def _number(table, column: str, value: str) -> int:
+    import polars as pl
+
+    return table.filter(pl.col(column) == value).height
+
+
+def _span(values, digits: int) -> str:
+    low, high = values.min(), values.max()
+    texts = [
+        f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:d}" for value in (low, high)
+    ]
+    return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"

@@ -1,0 +1,142 @@
+"""The leaderboard as a file for programs and as text for a terminal."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asdflow.atomic import whole_file
+from asdflow.errors import ProductError
+from asdflow.figures._words import count, interval, percent
+from asdflow.figures.base import SIMULATED
+from asdflow.results import METRIC_NAMES, OFFICIAL, Results, Traits
+
+if TYPE_CHECKING:
+    import polars as pl
+
+IDENTITY = ("dataset", "rank", "encoder", "layer", "pooling", "kind", "system")
+COUNTS = ("confidence", "normal", "anomaly", "units")
+TRAITS = (*Traits.__dataclass_fields__, "simulated")
+
+
+def table(results: Results) -> pl.DataFrame:
+    """Leaderboards of all data sets, one below the other; a metric that a data set lacks is null."""
+    import polars as pl
+
+    boards = [results.leaderboard(dataset) for dataset in results.datasets]
+    metrics = [name for name in METRIC_NAMES if any(name in board.columns for board in boards)]
+    values = [f"{metric}{end}" for metric in metrics for end in ("", "_low", "_high")]
+    return pl.concat(boards, how="diagonal").select(*IDENTITY, *values, *COUNTS, *TRAITS)
+
+
+def csv_text(results: Results) -> str:
+    """Comma-separated values, one row a system: metrics in [0, 1], true or false, empty for none."""
+    rows = table(results)
+    file = StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(rows.columns)
+    writer.writerows([_cell(value) for value in row] for row in rows.iter_rows())
+    return file.getvalue()
+
+
+def write_leaderboard(results: Results, path: str | Path) -> None:
+    """Write `csv_text` to a file."""
+    with whole_file(path) as partial:
+        partial.write_text(csv_text(results), encoding="utf-8", newline="")
+
+
+def leaderboard_text(results: Results | str | Path, limit: int = 20) -> str:
+    """The best `limit` systems of each data set, in aligned columns for a terminal.
+
+    Parameters
+    ----------
+    results : Results, or the folder `results`
+        From a folder its leaderboard.csv is read. Raises ProductError when it is not there.
+    """
+    if isinstance(results, Results):
+        rows: Iterable[Mapping[str, Any]] = table(results).to_dicts()
+    else:
+        rows = _read(Path(results) / "leaderboard.csv")
+    blocks: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        blocks.setdefault(row["dataset"], []).append(row)
+    return "\n\n".join(_block(dataset, block, limit) for dataset, block in blocks.items())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.6f}" if isinstance(value, float) else str(value)
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise ProductError(path, "does not exist", "Run snakemake to build it.") from None
+    if not rows or not set(IDENTITY) <= set(rows[0]):
+        raise ProductError(path, "is not a leaderboard", "Delete the file and run snakemake to rebuild it.")
+    return [{name: _value(name, text) for name, text in row.items()} for row in rows]
+
+
+def _value(name: str, text: str) -> Any:
+    if name in TRAITS:
+        return text == "true"
+    if name in ("rank", "normal", "anomaly", "units"):
+        return int(text)
+    if name in IDENTITY:
+        return text
+    return float(text) if text else None
+
+
+def _block(dataset: str, rows: list[Mapping[str, Any]], limit: int) -> str:
+    first = rows[0]
+    terms = [name for name in METRIC_NAMES if name != OFFICIAL and first.get(name) is not None]
+    names = (
+        {"auc_source": "source", "auc_target": "target"} if "auc_target" in terms else {"auc_source": "AUC"}
+    )
+    head = [
+        "#",
+        "system",
+        "encoder",
+        "layer",
+        "pooling",
+        "official",
+        f"{100 * first['confidence']:g} % interval",
+    ]
+    head += [names.get(term, METRIC_NAMES[term]) for term in terms]
+    body = [
+        [
+            *(str(row[name]) for name in ("rank", "system", "encoder", "layer", "pooling")),
+            percent(row[OFFICIAL]),
+            interval(row),
+            *(percent(row[term]) for term in terms),
+        ]
+        for row in rows[:limit]
+    ]
+    fields = Traits.__dataclass_fields__
+    marks = [", ".join(Traits(*(row[name] for name in fields)).labels) for row in rows[:limit]]
+    if any(marks):
+        head.append("note")
+        body = [[*row, mark] for row, mark in zip(body, marks, strict=True)]
+    right = {0, 5, *range(7, 7 + len(terms))}
+    widths = [max(len(row[column]) for row in [head, *body]) for column in range(len(head))]
+    lines = [
+        "  ".join(
+            text.rjust(width) if column in right else text.ljust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in [head, *body]
+    ]
+    clips = f"{first['normal']} normal and {first['anomaly']} anomalous test clips"
+    title = f"{dataset}: {count(len(rows), 'system')}, {clips}"
+    notes = [SIMULATED] if first["simulated"] else []
+    if len(rows) > limit:
+        notes.append(f"{len(rows) - limit} more in leaderboard.csv.")
+    return "\n".join([title, "-" * len(title), *lines, *notes])
