@@ -49,8 +49,8 @@ localrules:
 
 
 rule all:
-    default_target: True
     """Everything: the report, the leaderboard and every figure."""
+    default_target: True
     input:
         "results/report.html",
         "results/leaderboard.csv",

@@ -5,6 +5,7 @@ Nothing here uses the library. Every function scores one clip `x` against refere
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -63,12 +64,12 @@ def cluster_exit(y, metric, k, percentile):
     """Density of every reference up to the first jump."""
     matrix = distances(y, y, metric)
     lists = [others(matrix, row)[:k] for row in range(len(y))]
-    ratios = [b / a for near in lists for a, b in zip(near, near[1:], strict=False)]
+    ratios = [b / a for near in lists for a, b in itertools.pairwise(near)]
     threshold = np.percentile(ratios, percentile)
     result = []
     for near in lists:
         kept = [near[0]]
-        for a, b in zip(near, near[1:], strict=False):
+        for a, b in itertools.pairwise(near):
             if b / a > threshold:
                 break
             kept.append(b)

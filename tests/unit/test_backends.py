@@ -7,7 +7,6 @@ import pytest
 import scoring_truth as truth
 
 from asdflow import build
-from asdflow.errors import ConfigError, DataError
 
 # Each backend's entry, and its formula for one clip x, references y and their domains.
 METHODS = {

@@ -124,7 +124,7 @@ def test_full_self_scores_keep_the_clip_in_the_densities(name, data):
 
 
 def test_with_full_densities_no_self_ratio_of_k_1_is_below_1_and_held_out_ones_are(data):
-    bank, domain, _ = data
+    bank, _domain, _ = data
     full, held_out = (
         fit({"name": "knn"}, {"name": "density_ratio", "k": 1, "self_density": kind}, bank).self_scores()
         for kind in ("full", "held_out")
@@ -134,7 +134,7 @@ def test_with_full_densities_no_self_ratio_of_k_1_is_below_1_and_held_out_ones_a
 
 
 def test_densities_act_band_by_band(data):
-    bank, domain, test = data
+    bank, _domain, test = data
     scores = fit({"name": "beam", "bands": 2}, {"name": "density_ratio", "k": 2}, bank).score_samples(test)
     middle = bank.shape[1] // 2
     expected = [
@@ -264,7 +264,7 @@ def test_memmixup_mixes_each_target_clip_with_its_nearest_source_clips(data):
 
 def test_smote_fills_the_target_up_with_points_between_neighbouring_target_clips(data):
     bank, domain, _ = data
-    changed, vectors, weight = mixed(SMOTE(2, 0.9), bank, domain, "euclidean")
+    changed, _vectors, weight = mixed(SMOTE(2, 0.9), bank, domain, "euclidean")
     source = int((domain == 0).sum())
     assert (changed.domain == 1).sum() == round(0.9 * source)
     target = np.flatnonzero(domain == 1)
@@ -303,7 +303,7 @@ def test_smote_adds_nothing_where_the_target_is_large_enough(data):
 @pytest.mark.parametrize("metric", METRICS)
 def test_source_means_are_means_of_clusters_that_no_clip_would_leave(metric, data):
     bank, domain, _ = data
-    changed, vectors, weight = mixed(SourceMeans(5), bank, domain, metric)
+    _changed, vectors, weight = mixed(SourceMeans(5), bank, domain, metric)
     centres, unit = vectors[:5], space(bank, metric)
     source = np.flatnonzero(domain == 0)
     labels = (weight[:5, source] > 0).argmax(axis=0)
@@ -426,7 +426,7 @@ def test_dads_is_memmixup_with_balanced_domains_then_the_density_ratio(data):
 
 @pytest.mark.parametrize("center,scale", [("mean", "sd"), ("median", "mad")])
 def test_zscore_is_in_units_of_the_leave_one_out_self_scores(center, scale, data):
-    bank, domain, test = data
+    bank, _domain, test = data
     plain = fit({"name": "mahalanobis"}, {"name": "none"}, bank)
     own = plain.self_scores()
     m = np.mean(own) if center == "mean" else np.median(own)
