@@ -1,25 +1,34 @@
 """One number a clip."""
 
+for backend, detectors in plan.detectors_of.items():
 
-rule scores_of_machine:
-    """One detector over every section of a machine, with leave-one-out self-scores of the bank."""
-    input:
-        clips="results/clips/{dataset}/{machine}.parquet",
-        embeddings="results/embeddings/{dataset}/{encoder}/{layer}/{pooling}/{machine}.parquet",
-        distances=plan.shared_distances,
-    output:
-        "results/scores/{dataset}/{encoder}/{layer}/{pooling}/{detector}/{machine}.parquet",
-    log:
-        "results/logs/scores/{dataset}/{encoder}/{layer}/{pooling}/{detector}/{machine}.log",
-    conda:
-        "../envs/asdflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-    params:
-        detector=lookup("detectors/{detector}", within=study.as_dict()),
-        metrics=lookup("{detector}", within=study.shared_metrics),
-        code=plan.code("scores", "detectors", "detector"),
-        schema=plan.schema("scores"),
-    script:
-        "../workflow/scripts/scores.py"
+    rule:
+        """Every detector of one backend over every section of a machine, with leave-one-out self-scores."""
+        name:
+            f"scores_{backend}"
+        input:
+            clips="results/clips/{dataset}/{machine}.parquet",
+            embeddings="results/embeddings/{dataset}/{encoder}/{layer}/{pooling}/{machine}.parquet",
+            distances=expand(
+                "results/distances/{{dataset}}/{{encoder}}/{{layer}}/{{pooling}}/{metric}/{{machine}}.parquet",
+                metric=plan.metrics_of(backend),
+            ),
+        output:
+            expand(
+                "results/scores/{{dataset}}/{{encoder}}/{{layer}}/{{pooling}}/{detector}/{{machine}}.parquet",
+                detector=detectors,
+            ),
+        log:
+            f"results/logs/scores/{{dataset}}/{{encoder}}/{{layer}}/{{pooling}}/{backend}/{{machine}}.log",
+        conda:
+            "../envs/asdflow.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+        params:
+            detectors=plan.specs_of(backend),
+            metrics=plan.metrics_of(backend),
+            code=plan.code_of(backend),
+            schema=plan.schema("scores"),
+        script:
+            "../workflow/scripts/scores.py"

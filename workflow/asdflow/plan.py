@@ -156,13 +156,23 @@ class Plan:
         folder = FEATURES.format(stage="scores", **names)
         return [f"{folder}/{system}/{machine}.parquet" for machine in self.machines[names["dataset"]]]
 
-    def shared_distances(self, wildcards) -> list[str]:
-        """Distance files that a detector works from."""
-        folder = FEATURES.format(stage="distances", **wildcards)
-        return [
-            f"{folder}/{metric}/{wildcards.machine}.parquet"
-            for metric in self.study.shared_metrics[wildcards.detector]
-        ]
+    @cached_property
+    def detectors_of(self) -> Mapping[str, list[str]]:
+        """Detectors of every backend: one job scores them together, on one bank."""
+        result: dict[str, list[str]] = {}
+        for name, spec in self.study.detectors.items():
+            result.setdefault(spec["backend"]["name"], []).append(name)
+        return result
+
+    def specs_of(self, backend: str) -> dict[str, Any]:
+        """Specifications of a backend's detectors, by name."""
+        return {name: self.study.detectors[name] for name in self.detectors_of[backend]}
+
+    def metrics_of(self, backend: str) -> list[str]:
+        """Metrics whose distance files a backend's detectors share."""
+        return sorted(
+            {metric for name in self.detectors_of[backend] for metric in self.study.shared_metrics[name]}
+        )
 
     def fused(self, wildcards) -> list[str]:
         """Score files that a fusion combines: those of every detector and machine."""
@@ -202,6 +212,13 @@ class Plan:
             return code_digest(script, *member_modules(axis, spec))
 
         return digest
+
+    def code_of(self, backend: str) -> str:
+        """Digest of everything that decides the scores of a backend's detectors."""
+        specs = self.specs_of(backend).values()
+        return code_digest(
+            "scores", *{module for spec in specs for module in member_modules("detectors", spec)}
+        )
 
     def figure_code(self, wildcards) -> str:
         """Digest of everything that draws the figures of the study."""

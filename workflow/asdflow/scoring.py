@@ -1,4 +1,4 @@
-"""Embeddings to scores, one detector over every section of a machine; the distances that detectors share."""
+"""Embeddings to scores, detectors over every section of a machine; the distances that they share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from asdflow import tables
+from asdflow.bank import Bank, Queries
 from asdflow.build import detector as build_detector
 from asdflow.distances import pairwise
 from asdflow.errors import AsdflowError, DataError
@@ -34,49 +35,40 @@ def distance_columns(embeddings: pa.Table, metric: str) -> dict[str, Any]:
 
 
 def score_columns(
-    clips: pa.Table, embeddings: pa.Table, detector: Mapping[str, Any], distances: Mapping[str, pa.Table]
-) -> dict[str, Any]:
-    """Columns of schema "scores": test scores, and leave-one-out self-scores of the bank.
+    clips: pa.Table,
+    embeddings: pa.Table,
+    detectors: Mapping[str, Mapping[str, Any]],
+    distances: Mapping[str, pa.Table],
+) -> dict[str, dict[str, Any]]:
+    """Columns of schema "scores" of every detector: test scores, and leave-one-out self-scores of the bank.
 
     Parameters
     ----------
     clips, embeddings : tables of these schemas, of one machine
-    detector : mapping
-        Specification of the detector.
+    detectors : mapping of name to specification
+        They share one bank a section: what several need is computed once.
     distances : mapping of metric to table of schema "distances"
-        Those that the detector shares with others (`Detector.metrics`).
+        Those that the detectors share with others (`Detector.metrics`).
 
     Raises
     ------
     AsdflowError
-        As the detector does, with machine and section in front.
+        As the detector does, with machine, section and the detector's name in front.
     """
-    rows, scores = [], []
+    rows: list[np.ndarray] = []
+    scores: dict[str, list[np.ndarray]] = {name: [] for name in detectors}
     for section in sections(embeddings):
-        bank, test = embedding_parts(embeddings, section)
-        shared = {metric: _distance_parts(table, section) for metric, table in distances.items()}
-        try:
-            fitted = build_detector(detector).fit(
-                bank, section.domain, distances={metric: parts[0] for metric, parts in shared.items()}
-            )
-            of_bank = fitted.self_scores()
-            of_test = fitted.score_samples(
-                test, distances={metric: parts[1] for metric, parts in shared.items()}
-            )
-        except AsdflowError as error:
-            where = f"machine {section.machine}, section {section.name}: {error.where}"
-            raise type(error)(where, error.what, error.remedy) from None
+        bank, queries = _shared(embeddings, section, distances)
         rows += [section.train, section.test]
-        scores += [of_bank, of_test]
-    order = np.concatenate(rows)
-    score = np.concatenate(scores)
-    if not np.isfinite(score).all():
-        raise DataError(
-            f"detector {detector}",
-            f"gives {int((~np.isfinite(score)).sum())} scores that are not finite",
-            "Report the data that cause it; every detector must give finite scores.",
-        )
-    return _with_labels(clips, embeddings.take(pa.array(order))) | {"score": score}
+        for name, spec in detectors.items():
+            try:
+                fitted = build_detector(spec).fit(bank)
+                scores[name] += [fitted.self_scores(), fitted.score_samples(queries)]
+            except AsdflowError as error:
+                where = f"machine {section.machine}, section {section.name}, {name}: {error.where}"
+                raise type(error)(where, error.what, error.remedy) from None
+    described = _with_labels(clips, embeddings.take(pa.array(np.concatenate(rows))))
+    return {name: described | {"score": _finite(name, parts)} for name, parts in scores.items()}
 
 
 def read_systems(files: Sequence[str], systems: Sequence[str]) -> dict[str, pa.Table]:
@@ -102,6 +94,28 @@ def _with_labels(clips: pa.Table, rows: pa.Table) -> dict[str, Any]:
     matched = clips.take(pa.array([place[name] for name in rows.column("clip").to_pylist()]))
     wanted = ("machine", "section", "clip", "split", "domain", "label", "recording")
     return {name: matched.column(name) for name in wanted}
+
+
+def _shared(
+    embeddings: pa.Table, section: Section, distances: Mapping[str, pa.Table]
+) -> tuple[Bank, Queries]:
+    """Bank and test clips of a section, with the distances that are known."""
+    of_bank, of_test = embedding_parts(embeddings, section)
+    parts = {metric: _distance_parts(table, section) for metric, table in distances.items()}
+    bank = Bank(of_bank, section.domain, {metric: known[0] for metric, known in parts.items()})
+    return bank, Queries(of_test, bank, {metric: known[1] for metric, known in parts.items()})
+
+
+def _finite(name: str, parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Scores of all sections. Raises DataError unless they are finite."""
+    score = np.concatenate(parts)
+    if not np.isfinite(score).all():
+        raise DataError(
+            f"detector {name}",
+            f"gives {int((~np.isfinite(score)).sum())} scores that are not finite",
+            "Report the data that cause it; every detector must give finite scores.",
+        )
+    return score
 
 
 def _distance_parts(table: pa.Table, section: Section) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Scores of one detector on one machine."""
+"""Scores of the detectors of one backend on one machine."""
 
 from asdflow import tables
 from asdflow.job import run
@@ -6,16 +6,17 @@ from asdflow.scoring import score_columns
 
 
 def main(snakemake):
-    """Tables "clips", "embeddings" and "distances" -> table "scores"."""
-    files, spec = snakemake.input, snakemake.params.detector
+    """Tables "clips", "embeddings" and "distances" -> one table "scores" a detector."""
+    files, specs = snakemake.input, snakemake.params.detectors
     distances = {
         metric: tables.read(file, "distances", made_by={"metric": metric})
         for metric, file in zip(snakemake.params.metrics, files.get("distances", []), strict=True)
     }
     columns = score_columns(
-        tables.read(files.clips, "clips"), tables.read(files.embeddings, "embeddings"), spec, distances
+        tables.read(files.clips, "clips"), tables.read(files.embeddings, "embeddings"), specs, distances
     )
-    tables.write(snakemake.output[0], "scores", columns, {"detector": spec})
+    for file, name in zip(snakemake.output, specs, strict=True):
+        tables.write(file, "scores", columns[name], {"detector": specs[name]})
 
 
 run(main, snakemake)  # noqa: F821
