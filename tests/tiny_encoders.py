@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import numpy as np
 import torch
 
 from asdflow.encoders.beats.config import BeatsConfig
+from asdflow.encoders.eat.config import EatConfig
+from asdflow.encoders.eat.network import sine_positions
 from asdflow.seeds import generator
 
 
@@ -72,6 +76,118 @@ def beats_checkpoint(path: Path, **changes: object) -> Path:
     """A file of `beats_content`."""
     torch.save(beats_content(**changes), path)
     return path
+
+
+EAT_CONFIG = EatConfig(width=32, depth=2, heads=4, hidden=128, steps=40, classes=5)
+
+
+def eat_tensors(config: EatConfig = EAT_CONFIG, *seed: object) -> dict[str, torch.Tensor]:
+    """Under Hugging Face's names; positions rounded to half precision, as the trainer stores them."""
+    tensors = random_tensors(config.tensors(), "eat", *seed)
+    table = sine_positions(config.steps, config.bands, config.width)[None]
+    return tensors | {"fixed_positional_encoder.positions": table.half().float()}
+
+
+def eat_hugging_face(
+    folder: Path, tuned: bool = False, config: EatConfig = EAT_CONFIG, **changes: object
+) -> Path:
+    """`model.safetensors` and `config.json`, with `changes` in the latter."""
+    folder.mkdir(exist_ok=True)
+    head = ("fc_norm.", "head.")
+    tensors = {
+        f"model.{name}": value
+        for name, value in eat_tensors(config).items()
+        if tuned or not name.startswith(head)
+    }
+    write_safetensors(folder / "model.safetensors", tensors)
+    values = {
+        "model_variant": "finetune" if tuned else "pretrain",
+        "embed_dim": config.width,
+        "depth": config.depth,
+        "num_heads": config.heads,
+        "max_length": config.steps,
+        "num_classes": config.classes,
+        "layer_norm_first": False,
+        "drop_rate": 0.1,  # training only, to be left alone
+    }
+    (folder / "config.json").write_text(json.dumps(values | changes))
+    return folder / "model.safetensors"
+
+
+def eat_fairseq_content(tuned: bool = False, config: EatConfig = EAT_CONFIG, **changes: object) -> dict:
+    """What fairseq's trainer saves; `changes` go to the configuration of the model or of its modality."""
+    image = {
+        "in_chans": 1,
+        "patch_size": 16,
+        "embed_dim": config.width,
+        "num_extra_tokens": 1,
+        "prenet_depth": 0,
+        "use_alibi_encoder": False,
+        "fixed_positions": True,
+    }
+    model = {
+        "_name": "data2vec_multi",
+        "embed_dim": config.width,
+        "depth": config.depth,
+        "num_heads": config.heads,
+        "norm_eps": 1e-6,
+        "mlp_ratio": 4.0,
+        "layer_norm_first": False,
+    }
+    for key, value in changes.items():
+        (image if key in image else model)[key] = value
+    model["modalities"] = {"image": image}
+    if tuned:
+        head = {
+            "_name": "mae_image_classification",
+            "num_classes": config.classes,
+            "use_fc_norm": True,
+            "prediction_mode": "CLS_TOKEN",
+        }
+        labels = {f"/m/{index:03d}": str(index) for index in reversed(range(config.classes))}
+        return {
+            "cfg": {"model": head | {"pretrained_model_args": {"model": model}}},
+            "model": {
+                name if name.startswith(("fc_norm.", "head.")) else f"model.{_of_fairseq(name)}": value
+                for name, value in eat_tensors(config).items()
+            },
+            "task_state": {"labels": labels},
+        }
+    student, teacher = (
+        {
+            _of_fairseq(name): value
+            for name, value in eat_tensors(config, *seed).items()
+            if not name.startswith(("fc_norm.", "head."))
+        }
+        for seed in ((), ("teacher",))
+    )
+    decoder = {"modality_encoders.IMAGE.decoder.proj.weight": torch.ones(3, 3)}
+    return {
+        "args": None,
+        "cfg": {"model": model},
+        "model": student | decoder | {"_ema": teacher},
+        "last_optimizer_state": {"step": 3},
+    }
+
+
+def _of_fairseq(name: str) -> str:
+    if name.startswith("pre_norm."):
+        return name.replace("pre_norm", "modality_encoders.IMAGE.context_encoder.norm")
+    return name if name.startswith("blocks.") else f"modality_encoders.IMAGE.{name}"
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """A file of the safetensors format: length of the header, header, values."""
+    types = {torch.float32: "F32", torch.float16: "F16"}
+    header, values = {}, b""
+    for name, tensor in tensors.items():
+        data = tensor.numpy().tobytes()
+        offsets = [len(values), len(values) + len(data)]
+        header[name] = {"dtype": types[tensor.dtype], "shape": list(tensor.shape), "data_offsets": offsets}
+        values += data
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + values)
 
 
 def sound(samples: int, *seed: object, rate: int = 16000) -> np.ndarray:

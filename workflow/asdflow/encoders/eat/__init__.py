@@ -50,8 +50,11 @@ class EAT(PatchTransformer):
         ),
     ] = "next16"
     tokens: Annotated[
-        Literal["patches", "class"],
-        Field(description="patches: time x 8 bands; class: the class token, one frame and one band."),
+        Literal["patches", "class", "joined"],
+        Field(
+            description="patches: time x 8 bands; class: the class token, one frame and one band; joined: "
+            "one frame of 9 bands, the class token and each band's mean over time."
+        ),
     ] = "patches"
 
     @property
@@ -61,18 +64,18 @@ class EAT(PatchTransformer):
 
     def output_shape(self, layer: str, samples: int) -> tuple[int, int, int]:
         """(time, bands, channels) of any layer."""
-        network = self._network
-        if self.tokens == "class":
-            return 1, 1, network.width
-        return self._rows(samples) // network.patch_size, network.bands, network.width
+        network, rows = self._network, self._rows(samples)
+        if self.tokens != "patches":
+            return 1, 1 if self.tokens == "class" else 1 + network.bands, network.width
+        return rows // network.patch_size, network.bands, network.width
 
     def frame_times(self, samples: int, layer: str | None = None) -> np.ndarray:
         """(time,) float64: middle of the samples that a column of patches sees, in seconds.
 
-        Where a column is padding in part, of those it does see; where it is all padding, beyond the end. The
-        class token's is the middle of the clip.
+        Where a column is padding in part, of those it does see; where it is all padding, beyond the end.
+        A single frame's is the middle of the clip.
         """
-        if self.tokens == "class":
+        if self.tokens != "patches":
             return np.array([samples / RATE / 2])
         shift, patch = kaldi.frame_shift(RATE), self._network.patch_size
         first = np.arange(self._rows(samples) // patch) * patch
@@ -115,7 +118,12 @@ class EAT(PatchTransformer):
     def _arranged(self, tokens: torch.Tensor) -> torch.Tensor:
         if self.tokens == "class":
             return tokens[:, :1, None]
-        return super()._arranged(tokens[:, 1:])
+        patches = super()._arranged(tokens[:, 1:])
+        if self.tokens == "patches":
+            return patches
+        import torch
+
+        return torch.cat([tokens[:, :1], patches.mean(dim=1)], dim=1)[:, None]
 
     def _load(
         self, path: Path, device: torch.device, product_dtype: torch.dtype
