@@ -11,37 +11,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from server import Fault, Server, Size, md5, simulate, wav, zipped
+from server import Fault, md5, wav, zipped
 
 from asdflow import datasets
-from asdflow.datasets.dcase import registry as registry_module
 from asdflow.datasets.dcase import zenodo
 from asdflow.datasets.dcase.registry import load
 from asdflow.download import Policy
 from asdflow.errors import AsdflowError, ConfigError, DataError, FetchError
 
 QUICK = Policy(retries=3, backoff_s=0.001, timeout_s=5.0)
-SIZE = Size()
-
-
-@pytest.fixture
-def server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture
-def simulated(server, tmp_path, monkeypatch):
-    """Call with years: a working directory whose study would use the server."""
-
-    def start(*years: int) -> Path:
-        file = simulate(server, tmp_path / "resources", years, SIZE)
-        monkeypatch.setenv(registry_module.REGISTRY_VARIABLE, str(file))
-        monkeypatch.setenv(registry_module.ZENODO_VARIABLE, server.url)
-        (tmp_path / "work").mkdir()
-        return tmp_path / "work"
-
-    return start
 
 
 def obtain(base: Path, **spec) -> datasets.base.Dataset:

@@ -11,14 +11,14 @@ from asdflow.metrics import decide, f1, threshold
 
 def test_the_quantile_rule_lets_that_share_of_normal_clips_pass():
     training = np.random.default_rng(0).permutation(np.arange(101.0))
-    assert threshold(training, quantile=0.9) == 90.0
+    assert threshold(training, quantile=0.9, rule="quantile") == 90.0
     assert decide(training, 90.0).sum() == 10
 
 
-def test_the_gamma_rule_finds_the_quantile_of_gamma_scores():
+def test_by_default_the_threshold_is_the_quantile_of_a_fitted_gamma_distribution():
     training = stats.gamma.rvs(4.0, loc=2.0, scale=0.5, size=3000, random_state=np.random.default_rng(1))
     expected = stats.gamma.ppf(0.9, 4.0, loc=2.0, scale=0.5)
-    assert threshold(training, rule="gamma") == pytest.approx(expected, rel=0.02)
+    assert threshold(training) == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize("rule", ["quantile", "gamma"])

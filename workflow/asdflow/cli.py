@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 CONFIG = typer.Option("--configfile", help="The study.", exists=True, dir_okay=False)
 DEFAULT = Path("config/config.yaml")
+STORE = Path("data")
 REFERENCE = Path("resources/reference/demo_metrics.csv")
 # Rounding differs between processors by some 1e-6 in an embedding; one swapped pair of test clips
 # moves an AUC of the demo by 1/800.
@@ -143,11 +144,96 @@ def reference(
 
 
 @app.command()
-def evaluate(folder: Path) -> None:
-    """Score a folder of anomaly_score_<machine>_section_<nn>_test.csv files, one sub-folder a system."""
-    from asdflow.exchange import evaluate_folder
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="Score files, one sub-folder a system.")],
+    dataset: Annotated[
+        str, typer.Option(help="Data set of the study whose clips table knows the labels.")
+    ] = "",
+    clips: Annotated[
+        Path | None, typer.Option(help="Clips table, or folder of them, that knows them.")
+    ] = None,
+    year: Annotated[int | None, typer.Option(help="Year of the organisers' list that knows them.")] = None,
+    machine: Annotated[list[str] | None, typer.Option(help="Only this machine; repeat for more.")] = None,
+    by_machine: Annotated[bool, typer.Option("--by-machine", help="A table for every system too.")] = False,
+    reference: Annotated[str, typer.Option(help="Compare every other system with this one, in pairs.")] = "",
+    measure: Annotated[str, typer.Option(help="Default: the official score of the year.")] = "",
+    rounds: Annotated[int, typer.Option(help="Resamples behind an interval.")] = 1000,
+    confidence: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.95,
+    csv: Annotated[Path | None, typer.Option(help="Write every value and interval to this file.")] = None,
+    store: Annotated[Path, typer.Option(help="Where the organisers' list lies, or is put.")] = STORE,
+) -> None:
+    """Score a folder of anomaly_score_<machine>_section_<nn>_test.csv files, any number of systems.
 
-    print(evaluate_folder(folder))
+    Labels come from the file names (development) or from one of --dataset, --clips and --year (evaluation).
+    """
+    from asdflow import exchange, metrics
+
+    found = exchange.evaluate_folder(
+        folder,
+        exchange.labels_from(dataset, clips, year, store),
+        machine or None,
+        rounds,
+        confidence,
+        measure=measure or metrics.measure_of_year(year),
+        reference=reference or None,
+    )
+    parts = [str(found)]
+    if reference:
+        parts.append(exchange.differences(found))
+    if by_machine:
+        parts.append(exchange.machine_tables(found))
+    print("\n\n".join(parts))
+    if csv:
+        exchange.write_long_table(found, csv)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where the systems' folders go.")],
+    dataset: Annotated[list[str] | None, typer.Option(help="Only this data set; repeat for more.")] = None,
+    encoder: Annotated[list[str] | None, typer.Option(help="Only this encoder.")] = None,
+    layer: Annotated[list[str] | None, typer.Option(help="Only this layer.")] = None,
+    pooling: Annotated[list[str] | None, typer.Option(help="Only this pooling.")] = None,
+    system: Annotated[list[str] | None, typer.Option(help="Only this detector or fusion.")] = None,
+    rule: Annotated[
+        str,
+        typer.Option(help="Threshold of decisions, from the scores of training clips: gamma or quantile."),
+    ] = "gamma",
+    quantile: Annotated[float, typer.Option(help="Share of normal clips below the threshold.")] = 0.9,
+    configfile: Annotated[Path, CONFIG] = DEFAULT,
+) -> None:
+    """Write scores and decisions of finished systems in the evaluators' format.
+
+    One folder a system; without options, every system of the study.
+    """
+    from asdflow.exchange.exporting import export as write
+    from asdflow.plan import Plan
+
+    chosen = {"dataset": dataset, "encoder": encoder, "layer": layer, "pooling": pooling, "system": system}
+    written = write(Plan(study_of(configfile), Path.cwd()), folder, chosen, quantile, rule)
+    for place, files in written.items():
+        print(f"{place}: {len(files)} files")
+
+
+@app.command()
+def data(
+    years: Annotated[list[int] | None, typer.Argument(help="Only these years.")] = None,
+    store: Annotated[Path, typer.Option(help="Folder of downloads.")] = STORE,
+    pin: Annotated[bool, typer.Option("--pin", help="Ask for sizes and checksums, and pin them.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Ask whether the records are still as they were pinned.")
+    ] = False,
+) -> None:
+    """List the DCASE data sets: records, machines, what is on disk, how each file is checked, licence."""
+    from asdflow.datasets.dcase import overview, registry
+
+    known = registry.load()
+    years = list(years or known.years)
+    if pin:
+        overview.pin_records(known, years)
+    if compare:
+        overview.compare_records(known, years)
+    print(overview.text(known, years, store))
 
 
 if __name__ == "__main__":

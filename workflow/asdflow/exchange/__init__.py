@@ -7,7 +7,15 @@ for `section` (2020); these are read too.
 """
 
 from asdflow.exchange.evaluating import Evaluation, evaluate_folder
-from asdflow.exchange.labelling import Clip, clips_of_names, clips_of_table, short_names
+from asdflow.exchange.labelling import (
+    Clip,
+    clips_of_list,
+    clips_of_names,
+    clips_of_table,
+    labels_from,
+    short_names,
+)
+from asdflow.exchange.printing import differences, machine_tables, write_long_table
 from asdflow.exchange.reading import Submission, read_folder
 from asdflow.exchange.writing import write_system
 
@@ -15,10 +23,15 @@ __all__ = [
     "Clip",
     "Evaluation",
     "Submission",
+    "clips_of_list",
     "clips_of_names",
     "clips_of_table",
+    "differences",
     "evaluate_folder",
+    "labels_from",
+    "machine_tables",
     "read_folder",
     "short_names",
+    "write_long_table",
     "write_system",
 ]

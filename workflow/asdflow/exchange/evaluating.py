@@ -1,18 +1,22 @@
-"""The official score of every system of a folder."""
+"""Every system of a folder, scored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from asdflow import metrics
-from asdflow.errors import DataError
-from asdflow.exchange.labelling import Clip, clips_of_names, clips_of_table, stem
+from asdflow.errors import ConfigError, DataError
+from asdflow.exchange.labelling import Clip, clips_of_list, clips_of_names, clips_of_table, stem
 from asdflow.exchange.reading import Submission, Unit, read_folder
+
+if TYPE_CHECKING:
+    from asdflow.dcase_names import ClipName
 
 
 @dataclass(frozen=True)
@@ -21,94 +25,91 @@ class Evaluation:
 
     Attributes
     ----------
-    official : dict of str to metrics.Score
-        Official score of each system and its table by machine and section.
+    measure : metrics.Measure
+        What was computed.
+    scores : dict of str to metrics.Score
+        Overall score of each system and its table by machine and section.
     metrics : dict of str to list
         Long table with intervals, columns as of `metrics.evaluate`.
     alarms : dict of str to metrics.Alarms
         Precision, recall and F1 of the systems that handed in decisions.
+    differences : list of metrics.Difference
+        Every other system against the reference, if one was named; a row a term, the overall score last.
     """
 
-    official: dict[str, metrics.Score]
+    measure: metrics.Measure
+    scores: dict[str, metrics.Score]
     metrics: dict[str, list]
     alarms: dict[str, metrics.Alarms]
+    differences: list[metrics.Difference] = field(default_factory=list)
 
     def ranking(self) -> list[str]:
-        """Names of the systems, the best official score first."""
-        return sorted(self.official, key=lambda name: (-self.official[name].overall, name))
+        """Names of the systems, the best overall score first."""
+        return sorted(self.scores, key=lambda name: (-self.scores[name].overall, name))
 
     def __str__(self) -> str:
-        ends = {
-            system: (100.0 * low, 100.0 * high)
-            for system, machine, metric, low, high in zip(
-                *(self.metrics[name] for name in ("system", "machine", "metric", "low", "high")), strict=True
-            )
-            if machine == "all" and metric == "official"
-        }
-        width = max(len("system"), *map(len, self.official))
-        level = 100.0 * self.metrics["confidence"][0]
-        lines = [
-            f"{'system':<{width}}  official  {f'[{level:g} % interval]':>16}  "
-            f"{'AUC source':>10}  {'AUC target':>10}  {'pAUC':>6}  {'F1':>6}"
-        ]
-        for name in self.ranking():
-            score = self.official[name]
-            low, high = ends[name]
-            terms = (score.means.get(term) for term in ("auc_source", "auc_target", "pauc"))
-            f1 = self.alarms[name].means["f1"] if name in self.alarms else None
-            cells = [
-                f"{'-' if v is None else f'{100 * v:.2f}':>{w}}"
-                for v, w in zip((*terms, f1), (10, 10, 6, 6), strict=True)
-            ]
-            interval = f"[{low:.2f}, {high:.2f}]"
-            lines.append(
-                f"{name:<{width}}  {100 * score.overall:8.2f}  {interval:>16}  {'  '.join(cells)}".rstrip()
-            )
-        first = next(iter(self.official.values()))
-        if first.domains != "source and target":
-            lines.append(
-                f"Domains with normal test clips: {first.domains}; terms of the others are left out."
-            )
-        return "\n".join(lines)
+        from asdflow.exchange.printing import leaderboard
+
+        return leaderboard(self)
 
 
 def evaluate_folder(
     path: str | Path,
-    clips: pa.Table | str | Path | None = None,
+    clips: pa.Table | str | Path | Mapping[str, Mapping[str, ClipName]] | None = None,
     machines: Sequence[str] | None = None,
     rounds: int = 1000,
     confidence: float = 0.95,
     seed_name: str = "exchange",
     method: str = "percentile",
+    measure: str = "official",
+    reference: str | None = None,
 ) -> Evaluation:
-    """Official score, with intervals, of every system under a folder.
+    """Scores, with intervals, of every system under a folder.
 
     Parameters
     ----------
     path : path
         Sub-folders of score files, one a system (see `read_folder`).
-    clips : pyarrow.Table or path, optional
-        Clips table that knows labels, domains and recordings. Left out, the file names must carry the labels,
-        and the machines are those that any system scores.
+    clips : pyarrow.Table, path or mapping, optional
+        Clips table that knows labels, domains and recordings; or the organisers' list of evaluation labels as
+        `datasets.dcase.labels.read_labels` gives it, for machines whose file names carry no label. Left out,
+        all file names must carry the labels, and the machines are those that any system scores.
     machines : sequence of str, optional
         Only these.
     rounds, confidence, seed_name, method
         Of the intervals, as for `metrics.evaluate`.
+    measure : str
+        A key of `metrics.MEASURES`.
+    reference : str, optional
+        A system that every other one is compared with, on the same resamples.
 
     Raises
     ------
     DataError
         What `read_folder` raises; a system lacks a machine, section or clip that the others or the table
         have, or scores a clip that the table does not know; unknown labels.
+    ConfigError
+        An unknown measure or reference.
     """
+    if measure not in metrics.MEASURES:
+        raise ConfigError("measure", f"is {measure!r}", f"Use one of {', '.join(metrics.MEASURES)}.")
     submissions = read_folder(path)
-    known = clips_of_names(submissions) if clips is None else clips_of_table(clips)
+    known = _labelled(clips, submissions)
     submissions, known = _only(machines, submissions, known)
+    chosen = metrics.MEASURES[measure]
     labels = {
         "anomaly": [clip.label for clip in known],
         "domain": [clip.domain for clip in known],
         "machine": [clip.machine for clip in known],
         "section": [clip.section for clip in known],
+    }
+    options = {
+        "recording": [clip.recording for clip in known],
+        "rounds": rounds,
+        "confidence": confidence,
+        "seed_name": seed_name,
+        "method": method,
+        "measure": chosen,
     }
     scores = {name: _aligned(name, s.scores, known, "scores") for name, s in submissions.items()}
     decisions = {
@@ -117,18 +118,20 @@ def evaluate_folder(
         if s.decisions
     }
     return Evaluation(
-        official={name: metrics.official(score, **labels) for name, score in scores.items()},
-        metrics=metrics.evaluate(
-            scores,
-            **labels,
-            recording=[clip.recording for clip in known],
-            rounds=rounds,
-            confidence=confidence,
-            seed_name=seed_name,
-            method=method,
-        ),
+        measure=chosen,
+        scores={name: metrics.compute(chosen, score, **labels) for name, score in scores.items()},
+        metrics=metrics.evaluate(scores, **labels, **options),
         alarms={name: metrics.f1(decision, **labels) for name, decision in decisions.items()},
+        differences=metrics.compare(scores, reference, **labels, **options) if reference else [],
     )
+
+
+def _labelled(clips, submissions: Mapping[str, Submission]) -> list[Clip]:
+    if clips is None:
+        return clips_of_names(submissions)
+    if isinstance(clips, Mapping):
+        return clips_of_list(clips, submissions)
+    return clips_of_table(clips)
 
 
 def _only(

@@ -1,4 +1,4 @@
-"""Labels of the clips that score files name: from the names themselves, or from a clips table."""
+"""Labels of the clips that score files name: from the names, a clips table, or the organisers' list."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from asdflow import tables
-from asdflow.errors import DataError
+from asdflow.errors import ConfigError, DataError
 from asdflow.exchange.reading import Submission, Unit
+
+if TYPE_CHECKING:
+    from asdflow.dcase_names import ClipName
 
 
 @dataclass(frozen=True)
@@ -40,28 +44,51 @@ def clips_of_names(submissions: Mapping[str, Submission]) -> list[Clip]:
     DataError
         Names without a label, as in evaluation sets: then a clips table is needed.
     """
-    clips: dict[tuple[str, str, str], Clip] = {}
-    unlabelled: list[str] = []
-    for submission in submissions.values():
-        for (machine, section), rows in submission.scores.items():
-            for name in rows:
-                words = stem(name).split("_")
-                label = _first(words, ("normal", "anomaly"))
-                domain = _first(words, ("source", "target")) or submission.domains.get(
-                    (machine, section, name)
-                )
-                if label is None:
-                    unlabelled.append(f"{machine}/{name}")
-                clips[machine, section, stem(name)] = Clip(
-                    machine, section, stem(name), label, domain, f"{section}/{stem(name)}"
-                )
+    clips = _named(submissions)
+    unlabelled = [clip for clip in clips if clip.label is None]
     if unlabelled:
         raise DataError(
-            unlabelled[0],
+            f"{unlabelled[0].machine}/{unlabelled[0].name}",
             f"has no label in its name, like {len(unlabelled) - 1} other scored clips",
-            "Hand in the clips table of the data set, which knows the labels.",
+            "Name the data set whose clips they are, or the year of the organisers' list of labels.",
         )
-    return [clips[key] for key in sorted(clips)]
+    return clips
+
+
+def clips_of_list(
+    listed: Mapping[str, Mapping[str, ClipName]], submissions: Mapping[str, Submission]
+) -> list[Clip]:
+    """Labels from the organisers' list where file names carry none (evaluation), else from the names.
+
+    Parameters
+    ----------
+    listed : mapping
+        Machine to anonymous file name to what it stands for, as `read_labels` gives it. As soon as one of its
+        machines is scored under anonymous names, all of them are expected.
+
+    Raises
+    ------
+    DataError
+        Anonymous names of a machine that the list does not know.
+    """
+    named = _named(submissions)
+    anonymous = {clip.machine: clip for clip in reversed(named) if clip.label is None}
+    for machine, clip in sorted(anonymous.items()):
+        if machine not in listed:
+            raise DataError(
+                f"{machine}/{clip.name}",
+                "has no label in its name, and the list of labels has no such machine",
+                f"It has {', '.join(sorted(listed))}. Check the year.",
+            )
+    clips = [clip for clip in named if clip.machine not in anonymous]
+    if anonymous:
+        for machine, names in listed.items():
+            for short, full in names.items():
+                name = stem(short)
+                clips.append(
+                    Clip(machine, full.section, name, full.label, full.domain, f"{full.section}/{name}")
+                )
+    return sorted(clips, key=lambda clip: (clip.machine, clip.section, clip.name))
 
 
 def clips_of_table(clips: pa.Table | str | Path) -> list[Clip]:
@@ -84,6 +111,47 @@ def clips_of_table(clips: pa.Table | str | Path) -> list[Clip]:
     ]
 
 
+def labels_from(
+    dataset: str | None = None,
+    clips: str | Path | None = None,
+    year: int | None = None,
+    store: str | Path = "data",
+    results: str | Path = "results",
+) -> Path | Mapping[str, Mapping[str, ClipName]] | None:
+    """What `evaluate_folder` takes as `clips`, from at most one of three sources; None for none of them.
+
+    Parameters
+    ----------
+    dataset : str, optional
+        Data set of a study: its clips tables below `results`.
+    clips : path, optional
+        A clips table, or a folder of them.
+    year : int, optional
+        Year of DCASE: the organisers' list, fetched into `store` and checked unless it is there.
+
+    Raises
+    ------
+    ConfigError
+        Two of them are given.
+    DataError, FetchError
+        The year has no list, or it cannot be had.
+    """
+    given = [name for name, value in (("dataset", dataset), ("clips", clips), ("year", year)) if value]
+    if len(given) > 1:
+        raise ConfigError(
+            " and ".join(f"--{name}" for name in given), "both name the labels", "Give one of them."
+        )
+    if year:
+        from asdflow.datasets.dcase.labels import fetch_labels, labels_file, read_labels
+        from asdflow.datasets.dcase.registry import load
+
+        registry = load()
+        return read_labels(fetch_labels(registry, year, labels_file(registry, year, store)), year)
+    if dataset:
+        return Path(results) / "clips" / dataset
+    return Path(clips) if clips else None
+
+
 def short_names(clips: Sequence[tuple[str, str, str]]) -> list[str]:
     """Last part of each (machine, section, clip) identity; all of it where a section has that part twice."""
     short = [(machine, section, PurePosixPath(clip).name) for machine, section, clip in clips]
@@ -96,6 +164,22 @@ def short_names(clips: Sequence[tuple[str, str, str]]) -> list[str]:
 def stem(name: str) -> str:
     """Clip name of a file name: without an audio suffix (a dot elsewhere is part of the name)."""
     return re.sub(r"\.(wav|flac|ogg)$", "", name, flags=re.IGNORECASE)
+
+
+def _named(submissions: Mapping[str, Submission]) -> list[Clip]:
+    """Every scored clip with what its name, or that of its score file, says; sorted."""
+    clips: dict[tuple[str, str, str], Clip] = {}
+    for submission in submissions.values():
+        for (machine, section), rows in submission.scores.items():
+            for name in rows:
+                words, short = stem(name).split("_"), stem(name)
+                label = _first(words, ("normal", "anomaly"))
+                domain = _first(words, ("source", "target"))
+                domain = domain or submission.domains.get((machine, section, name))
+                clips[machine, section, short] = Clip(
+                    machine, section, short, label, domain, f"{section}/{short}"
+                )
+    return [clips[key] for key in sorted(clips)]
 
 
 def _first(words: list[str], wanted: tuple[str, ...]) -> str | None:

@@ -17,7 +17,7 @@ from asdflow.exchange.reading import Unit
 
 
 def write_system(
-    folder: str | Path, scores: pa.Table, quantile: float = 0.9, rule: str = "quantile"
+    folder: str | Path, scores: pa.Table, quantile: float = 0.9, rule: str = "gamma"
 ) -> list[Path]:
     """Write one system's test scores and decisions in the evaluators' format.
 

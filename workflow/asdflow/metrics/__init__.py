@@ -6,6 +6,7 @@ nothing.
 
 from asdflow.metrics.dcase import Score, compute, official, official_2020, official_2021, simple
 from asdflow.metrics.decisions import Alarms, decide, f1, threshold
+from asdflow.metrics.measure import MEASURES, Measure, measure_of_year
 from asdflow.metrics.pairs import Difference, compare, paired
 from asdflow.metrics.ranks import Agreement, agreement, kendall
 from asdflow.metrics.roc import auc, pauc
@@ -13,10 +14,12 @@ from asdflow.metrics.spread import Effect, Ratio, contrast, effects
 from asdflow.metrics.table import evaluate
 
 __all__ = [
+    "MEASURES",
     "Agreement",
     "Alarms",
     "Difference",
     "Effect",
+    "Measure",
     "Ratio",
     "Score",
     "agreement",
@@ -29,6 +32,7 @@ __all__ = [
     "evaluate",
     "f1",
     "kendall",
+    "measure_of_year",
     "official",
     "official_2020",
     "official_2021",

@@ -12,7 +12,7 @@ from asdflow.errors import ConfigError, DataError
 from asdflow.metrics.labels import labels, same_length
 from asdflow.metrics.measure import FLOOR
 
-RULES = ("quantile", "gamma")
+RULES = ("gamma", "quantile")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Alarms:
 
 
 def threshold(
-    training, quantile: float = 0.9, rule: Literal["quantile", "gamma"] = "quantile", name: str = "training"
+    training, quantile: float = 0.9, rule: Literal["gamma", "quantile"] = "gamma", name: str = "training"
 ) -> float:
     """Score above which a clip is called anomalous.
 
@@ -47,10 +47,10 @@ def threshold(
         Scores of normal training clips, each scored without itself (leave-one-out).
     quantile : float
         Share of normal clips below the threshold, in (0, 1); the challenge's baseline uses 0.9.
-    rule : "quantile" or "gamma"
-        "quantile": that of the scores themselves (linear between order statistics). "gamma": that of a gamma
-        distribution with free shape, location and scale, fitted by maximum likelihood, as the challenge's
-        baseline does. Scores that are all equal give that score by either rule.
+    rule : "gamma" or "quantile"
+        "gamma": quantile of a gamma distribution with free shape, location and scale, fitted to the scores by
+        maximum likelihood, as the challenge's baseline does. "quantile": that of the scores themselves
+        (linear between order statistics). Scores that are all equal give that score by either rule.
     name : str
         For messages.
 

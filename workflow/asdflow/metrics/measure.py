@@ -89,3 +89,17 @@ OFFICIAL_2020 = Measure(
 )
 SIMPLE_RESTRICTED = Measure("simple", _OWN_DOMAIN + _OWN_DOMAIN_PAUC)
 SIMPLE_JOINT = Measure("simple", (*_OWN_DOMAIN, PAUC))
+
+MEASURES = {
+    "official": OFFICIAL,
+    "official_2021": OFFICIAL_2021,
+    "official_2020": OFFICIAL_2020,
+    "simple": SIMPLE_RESTRICTED,
+    "simple_joint": SIMPLE_JOINT,
+}
+"""What `asdflow evaluate` can compute, by name."""
+
+
+def measure_of_year(year: int | None) -> str:
+    """Name of the official score of a year of DCASE Task 2; since 2022, and for no year, it is "official"."""
+    return f"official_{year}" if year in (2020, 2021) else "official"

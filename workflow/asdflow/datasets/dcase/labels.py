@@ -18,17 +18,23 @@ LABELS = {"0": "normal", "1": "anomaly"}
 REMEDY = "Delete it and run again; the published list is then fetched."
 
 
-def fetch_labels(registry: Registry, year: int, target: str | Path, policy: Policy | None = None) -> Path:
-    """Download a year's list to `target`, checked against the registry's SHA-256.
-
-    Raises DataError when nobody has published one in this form, FetchError when it cannot be had.
-    """
+def labels_file(registry: Registry, year: int, store: str | Path) -> Path:
+    """Where a year's list lies in a store. Raises DataError when nobody has published one in this form."""
     labels = registry.year(year).labels
     if labels is None:
         raise DataError(
             f"labels of {year}", "are in no published list", "Its evaluation clips can be scored, not judged."
         )
-    return fetch(registry.labels_urls(year), target, checksum=f"sha256:{labels.sha256}", policy=policy)
+    return Path(store) / f"dcase{year}" / "labels" / labels.file
+
+
+def fetch_labels(registry: Registry, year: int, target: str | Path, policy: Policy | None = None) -> Path:
+    """Download the list of a year that has one to `target`, checked against the registry's SHA-256.
+
+    A whole list that is there is kept. Raises FetchError when it cannot be had.
+    """
+    checksum = f"sha256:{registry.year(year).labels.sha256}"
+    return fetch(registry.labels_urls(year), target, checksum=checksum, policy=policy)
 
 
 def read_labels(path: str | Path, year: int) -> dict[str, dict[str, ClipName]]:

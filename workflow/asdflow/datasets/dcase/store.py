@@ -35,6 +35,11 @@ def manifest_file(store: str | Path, archive: Archive) -> Path:
     return machine_folder(store, archive).with_name(f"{archive.machine}.json")
 
 
+def zip_file(store: str | Path, archive: Archive) -> Path:
+    """Where the downloaded zip lies."""
+    return Path(store) / "zips" / str(archive.record) / archive.name
+
+
 def obtain(
     registry: Registry,
     archive: Archive,
@@ -80,12 +85,12 @@ def obtain(
         pinned = pin(archive, registry.locks, registry.base_url, policy)
         content = _unpacked(folder, archive, pinned)
         if content is None:
-            zip_file = own.checked_zip(found.zips, archive, pinned)
-            if data_dir and zip_file is None:
+            own_zip = own.checked_zip(found.zips, archive, pinned)
+            if data_dir and own_zip is None:
                 _say(
                     archive, f"{data_dir} has neither {archive.name} nor an unpacked folder; it is downloaded"
                 )
-            content = _unpack(zip_file, store, folder, archive, pinned, keep_zip, policy)
+            content = _unpack(own_zip, store, folder, archive, pinned, keep_zip, policy)
         _write(manifest, content)
     return manifest
 
@@ -99,24 +104,24 @@ def _unpack(
     keep_zip: bool,
     policy: Policy,
 ) -> dict[str, Any]:
-    zip_file = own_zip or fetch(
+    source = own_zip or fetch(
         archive.urls,
-        store / "zips" / str(archive.record) / archive.name,
+        zip_file(store, archive),
         checksum=pinned.checksum,
         size=pinned.size,
         policy=policy,
         slots=store / "zips" / ".connections",
     )
-    _say(archive, f"unpacking {zip_file}")
+    _say(archive, f"unpacking {source}")
     sizes = unpack(
-        zip_file,
+        source,
         folder,
         archive.machine,
         archive.limits,
         receipt=lambda sizes: _text(_content(archive, pinned, sizes)),
     )
     if own_zip is None and not keep_zip:
-        zip_file.unlink()
+        source.unlink()
     return _content(archive, pinned, sizes)
 
 

@@ -1,0 +1,87 @@
+"""Finished scores of a study, exported for others: one folder a system, in the evaluators' format."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from asdflow import tables
+from asdflow.errors import ConfigError
+from asdflow.exchange.writing import write_system
+from asdflow.plan import Plan
+
+KEYS = ("dataset", "encoder", "layer", "pooling", "system")
+
+
+def export(
+    plan: Plan,
+    folder: str | Path,
+    chosen: Mapping[str, Sequence[str]] | None = None,
+    quantile: float = 0.9,
+    rule: str = "gamma",
+) -> dict[Path, list[Path]]:
+    """Write scores and decisions of a study's systems, read from its results.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of the study; its base is the folder that holds `results`.
+    folder : path
+        A system goes to `{folder}/{dataset}/{encoder}-{layer}-{pooling}-{system}/`, so that
+        `evaluate_folder(folder / dataset)` reads all of a data set's systems.
+    chosen : mapping of some of `KEYS` to names, optional
+        Only these data sets, encoders, layers, poolings, detectors and fusions; a key that is absent or empty
+        leaves the choice open.
+    quantile, rule
+        Of the threshold behind a decision, see `metrics.threshold`. Each section has its own, from the
+        leave-one-out scores of its training clips.
+
+    Returns
+    -------
+    dict of system folder to its files
+
+    Raises
+    ------
+    ConfigError
+        A name that is not part of the study.
+    ProductError
+        Scores that were not computed yet.
+    DataError
+        What `write_system` raises.
+    """
+    chosen = {key: list(names) for key, names in (chosen or {}).items() if names}
+    cells = list(_cells(plan))
+    for key, names in chosen.items():
+        _require_known(key, names, {cell[key] for cell in cells})
+    written = {}
+    for cell in cells:
+        if any(cell[key] not in names for key, names in chosen.items()):
+            continue
+        scores = pa.concat_tables(
+            tables.read(plan.base / file, "scores") for file in plan.score_files(cell, cell["system"])
+        )
+        name = "-".join(cell[key] for key in KEYS[1:])
+        place = Path(folder) / cell["dataset"] / name
+        written[place] = write_system(place, scores, quantile, rule)
+    return written
+
+
+def _cells(plan: Plan) -> Iterator[dict[str, str]]:
+    """Every system of the study with the features it works on."""
+    for dataset in plan.study.datasets:
+        for names in plan.features(dataset):
+            for system in plan.systems:
+                yield {**names, "system": system}
+
+
+def _require_known(key: str, names: Iterable[str], known: set[str]) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
+            raise ConfigError(
+                f"{key} {name!r}", "is not part of the study", f"{hint}Known: {', '.join(sorted(known))}."
+            )

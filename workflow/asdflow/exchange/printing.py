@@ -1,0 +1,107 @@
+"""An evaluation as text for a terminal, in percent, and as a file for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asdflow.atomic import whole_file
+
+if TYPE_CHECKING:
+    from asdflow.exchange.evaluating import Evaluation
+
+WORDS = {
+    "auc": "AUC",
+    "pauc": "pAUC",
+    "auc_source": "AUC source",
+    "auc_target": "AUC target",
+    "pauc_source": "pAUC source",
+    "pauc_target": "pAUC target",
+    "official_2020": "official 2020",
+    "official_2021": "official 2021",
+}
+
+
+def leaderboard(found: Evaluation) -> str:
+    """One line a system, best first: the score with its interval, each term's mean, F1 of its decisions."""
+    ends = {
+        system: f"[{100.0 * low:.2f}, {100.0 * high:.2f}]"
+        for system, machine, metric, low, high in _columns(
+            found, "system", "machine", "metric", "low", "high"
+        )
+        if machine == "all" and metric == found.measure.name
+    }
+    terms = [term.name for term in found.measure.terms]
+    level = 100.0 * found.metrics["confidence"][0]
+    rows = [["system", _word(found.measure.name), f"[{level:g} % interval]", *map(_word, terms), "F1"]]
+    for name in found.ranking():
+        score, alarms = found.scores[name], found.alarms.get(name)
+        means = [_percent(score.means.get(term)) for term in terms]
+        f1 = _percent(alarms.means["f1"] if alarms else None)
+        rows.append([name, _percent(score.overall), ends[name], *means, f1])
+    lines = [_aligned(rows, left=1)]
+    first = next(iter(found.scores.values()))
+    if first.domains != "source and target" and any("_" in term for term in terms):
+        lines.append(f"Domains with normal test clips: {first.domains}; terms of the others are left out.")
+    return "\n".join(lines)
+
+
+def machine_tables(found: Evaluation) -> str:
+    """A table for each system, best first: every machine and section with its terms and their mean."""
+    terms = [term.name for term in found.measure.terms]
+    tables = []
+    for name in found.ranking():
+        rows = [["machine", "section", *map(_word, terms), _word(found.measure.name)]]
+        for row in found.scores[name].table.to_pylist():
+            numbers = [_percent(row[column]) for column in (*terms, found.measure.name)]
+            rows.append([row["machine"], row["section"], *numbers])
+        tables.append(f"{name}\n{_aligned(rows, left=2)}")
+    return "\n\n".join(tables)
+
+
+def differences(found: Evaluation) -> str:
+    """Every other system minus the reference: the overall score, largest gain first."""
+    overall = [each for each in found.differences if each.metric == found.measure.name]
+    level = 100.0 * found.metrics["confidence"][0]
+    rows = [["system", f"minus {overall[0].reference}" if overall else "", f"[{level:g} % interval]", "p"]]
+    for each in sorted(overall, key=lambda each: (-each.value, each.system)):
+        interval = f"[{100.0 * each.low:+.2f}, {100.0 * each.high:+.2f}]"
+        rows.append([each.system, f"{100.0 * each.value:+.2f}", interval, f"{each.p_value:.3f}"])
+    return _aligned(rows, left=1)
+
+
+def write_long_table(found: Evaluation, path: str | Path) -> None:
+    """Every value with its interval as comma-separated values in [0, 1]."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(found.metrics)
+    writer.writerows(zip(*found.metrics.values(), strict=True))
+    with whole_file(path) as partial:
+        partial.write_text(text.getvalue(), encoding="utf-8")
+
+
+def _columns(found: Evaluation, *names: str):
+    return zip(*(found.metrics[name] for name in names), strict=True)
+
+
+def _word(name: str) -> str:
+    return WORDS.get(name, name)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100.0 * value:.2f}"
+
+
+def _aligned(rows: Sequence[Sequence[str]], left: int) -> str:
+    """Columns two spaces apart, the first `left` of them aligned to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
