@@ -29,10 +29,7 @@ include: "rules/report.smk"
 
 
 wildcard_constraints:
-    dataset="|".join(study.datasets),
-    encoder="|".join(study.encoders),
-    pooling="|".join(study.poolings),
-    detector="|".join(study.detectors),
+    **plan.patterns,
     machine="[^/]+",
     layer="[^/]+",
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from asdflow.config import load
+from asdflow.datasets import GIVEN
 from asdflow.errors import AsdflowError
 from asdflow.plan import Plan
 from snakemake.exceptions import WorkflowError

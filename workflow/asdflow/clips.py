@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
@@ -24,13 +24,20 @@ from asdflow.errors import DataError
 from asdflow.schemas import CLIPS
 
 if TYPE_CHECKING:
-    from asdflow.datasets.base import ClipRow, Dataset
+    from asdflow.datasets.base import ClipRow, Recordings
 
 SILENT = "silent: one value throughout"
 """Warning of a test clip without sound."""
 
 QUIET = 1e-4
 """Standard deviation, full scale 1 (-80 dBFS), below which a clip is called very quiet."""
+
+
+class Warned(Protocol):
+    """A planned clip and what is odd about it."""
+
+    row: ClipRow
+    warnings: list[str]
 
 
 @dataclass
@@ -46,7 +53,7 @@ class _Clip:
 
 
 def table(
-    dataset: Dataset,
+    dataset: Recordings,
     name: str,
     base: str | Path,
     machine: str,
@@ -59,7 +66,7 @@ def table(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Recordings
     name : str
         Entry of the data set in the configuration.
     base : path
@@ -83,12 +90,13 @@ def table(
     rows = sorted(dataset.clip_rows(name, Path(base), machine), key=lambda row: (row.section, row.clip))
     if not rows:
         raise DataError(where, "has no clips", "Correct the root, the machine's name or the list of clips.")
-    _require_sound_plan(where, rows)
+    require_sound_plan(where, rows)
     clips = _decode(where, root, rows, progress)
     _warn_about_rates(clips)
     _warn_about_copies(clips)
     _warn_about_overlap(clips)
-    _warn_about_domains(clips)
+    warn_about_recordings(clips)
+    warn_about_domains(clips)
     return _table(machine, clips)
 
 
@@ -147,7 +155,7 @@ def require_usable(
         raise together(encoder, what, problems, "Correct all of them, then run the same command again.")
 
 
-def _require_sound_plan(where: str, rows: Sequence[ClipRow]) -> None:
+def require_sound_plan(where: str, rows: Sequence[ClipRow]) -> None:
     """Names, banks and domains, before any file is opened."""
     counts = Counter(row.clip for row in rows)
     repeated = [clip for clip, count in counts.items() if count > 1]
@@ -263,12 +271,10 @@ def _warn_about_copies(clips: Sequence[_Clip]) -> None:
 
 
 def _warn_about_overlap(clips: Sequence[_Clip]) -> None:
-    """Segments of one file that share samples, and recordings that lie on both sides of the split."""
+    """Segments of one file that share samples."""
     by_path: dict[str, list[_Clip]] = defaultdict(list)
-    splits: dict[str, set[str]] = defaultdict(set)
     for clip in clips:
         by_path[clip.row.path].append(clip)
-        splits[clip.row.recording].add(clip.row.split)
     for group in by_path.values():
         reaching: dict[str, _Clip] = {}  # split -> the clip that reaches furthest so far
         for clip in sorted(group, key=lambda clip: (clip.row.start_s, clip.row.clip)):
@@ -278,6 +284,13 @@ def _warn_about_overlap(clips: Sequence[_Clip]) -> None:
             furthest = reaching.get(clip.row.split)
             if furthest is None or _end(clip) > _end(furthest):
                 reaching[clip.row.split] = clip
+
+
+def warn_about_recordings(clips: Sequence[Warned]) -> None:
+    """Recordings that lie on both sides of the split."""
+    splits: dict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        splits[clip.row.recording].add(clip.row.split)
     for clip in clips:
         if {"train", "test"} <= splits[clip.row.recording]:
             clip.warnings.append(f"recording {clip.row.recording} is in training and test")
@@ -287,8 +300,9 @@ def _end(clip: _Clip) -> int:
     return round(clip.row.start_s * clip.rate) + clip.found.samples
 
 
-def _warn_about_domains(clips: Sequence[_Clip]) -> None:
-    banks: dict[str, list[_Clip]] = defaultdict(list)
+def warn_about_domains(clips: Sequence[Warned]) -> None:
+    """A domain that one clip of the bank stands for, and test clips that no AUC counts."""
+    banks: dict[str, list[Warned]] = defaultdict(list)
     for clip in clips:
         if clip.row.split == "train":
             banks[clip.row.section].append(clip)

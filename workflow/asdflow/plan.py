@@ -5,6 +5,7 @@ Methods that take `wildcards` answer for one job, the others for the whole study
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from asdflow import checkpoints, datasets
 from asdflow.config import Study
+from asdflow.datasets import GIVEN
 from asdflow.digests import code_digest, schema_digest
 from asdflow.errors import ConfigError
 
@@ -32,6 +34,18 @@ class Plan:
     def __init__(self, study: Study, base: Path) -> None:
         self.study, self.base = study, base
 
+    @property
+    def patterns(self) -> dict[str, str]:
+        """Constraints of the wildcards: the names of the study, and of what came ready-made."""
+        given = [encoder for data in self.datasets.values() for encoder in data.given]
+        names = {
+            "dataset": [*self.study.datasets],
+            "encoder": [*self.study.encoders, *given],
+            "pooling": [*self.study.poolings, GIVEN],
+            "detector": [*self.study.detectors],
+        }
+        return {key: "|".join(map(re.escape, dict.fromkeys(words))) for key, words in names.items()}
+
     # -- data sets -------------------------------------------------------------------------------------------
 
     @cached_property
@@ -48,6 +62,11 @@ class Plan:
         """Names of the data sets of a kind."""
         return [name for name, spec in self.study.datasets.items() if spec["kind"] == kind]
 
+    @property
+    def with_sound(self) -> list[str]:
+        """Names of the data sets that encoders hear; the others bring their vectors along."""
+        return [name for name, data in self.datasets.items() if not data.given]
+
     def recordings(self, wildcards) -> list[str]:
         """What the clips table of a machine depends on: the user's files, or the folder a rule makes."""
         data = self.datasets[wildcards.dataset]
@@ -62,7 +81,18 @@ class Plan:
     def data_spec(self, wildcards) -> dict[str, Any]:
         """Options that decide a data set's recordings and clips table."""
         spec = self.study.datasets[wildcards.dataset]
-        return {key: value for key, value in spec.items() if key not in ("audio", "noise")}
+        later = ("audio", "noise", "standardise", "licence", "citation")
+        return {key: value for key, value in spec.items() if key not in later}
+
+    def given_vectors(self, wildcards) -> list[str]:
+        """Files of the vectors of one encoder that came with a data set."""
+        data = self.datasets[wildcards.dataset]
+        return data.vector_files(self.base, wildcards.encoder, wildcards.machine)
+
+    def given_spec(self, wildcards) -> dict[str, Any]:
+        """Options that decide the embeddings of a data set which brings its vectors along."""
+        spec = self.study.datasets[wildcards.dataset]
+        return {key: spec[key] for key in ("kind", "vectors", "standardise")}
 
     def sound_spec(self, wildcards) -> dict[str, Any]:
         """Options that decide how a clip is read: channel, level, length, noise."""
@@ -93,6 +123,10 @@ class Plan:
 
     def features(self, dataset: str) -> Iterator[dict[str, str]]:
         """Every (dataset, encoder, layer, pooling) of a data set."""
+        for encoder in self.datasets[dataset].given:
+            yield {"dataset": dataset, "encoder": encoder, "layer": GIVEN, "pooling": GIVEN}
+        if self.datasets[dataset].given:
+            return
         for encoder, layers in self.study.layers.items():
             for layer in layers:
                 for pooling in self.study.poolings:
@@ -102,9 +136,9 @@ class Plan:
         """Frames of every data set, encoder and machine."""
         return [
             f"results/frames/{dataset}/{encoder}/{machine}.parquet"
-            for dataset, machines in self.machines.items()
+            for dataset in self.with_sound
             for encoder in self.study.encoders
-            for machine in machines
+            for machine in self.machines[dataset]
         ]
 
     def all_scores(self) -> list[str]:

@@ -22,6 +22,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from asdflow.errors import ConfigError
 
+#: Names of entries become folders and file names, in the study and on other people's disks.
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
 
 class Registry:
     """The members of one axis.

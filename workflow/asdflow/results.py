@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdflow import tables
+from asdflow.datasets import GIVEN
 from asdflow.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -126,14 +127,25 @@ class Results:
             self.study.get("fusions") or {}, "fusion"
         )
 
-    def features(self) -> list[tuple[str, str, str]]:
-        """Every (encoder, layer, pooling), in the order of the configuration."""
+    def features(self, dataset: str | None = None) -> list[tuple[str, str, str]]:
+        """Every (encoder, layer, pooling) of a data set, or of all, in the order of the configuration."""
+        if dataset is None:
+            return list(dict.fromkeys(one for name in self.datasets for one in self.features(name)))
+        if given := self.given(dataset):
+            return [(encoder, GIVEN, GIVEN) for encoder in given]
         return [
             (encoder, layer, pooling)
             for encoder, layers in self.layers.items()
             for layer in layers
             for pooling in self.study["poolings"]
         ]
+
+    def given(self, dataset: str) -> tuple[str, ...]:
+        """Encoders whose vectors came with the data set; empty where it is sound."""
+        from asdflow import datasets
+
+        spec = self._dataset(dataset)
+        return self._once(("given", dataset), lambda: datasets.build(spec).given)
 
     def simulated(self, dataset: str) -> bool:
         """Whether the data set's sound is computed rather than recorded."""
@@ -143,11 +155,13 @@ class Results:
 
     def feature_name(self, encoder: str, layer: str) -> str:
         """Encoder, with the layer where the study has several of that encoder."""
-        return f"{encoder} {layer}" if len(self.layers[encoder]) > 1 else encoder
+        return f"{encoder} {layer}" if len(self.layers.get(encoder, ())) > 1 else encoder
 
     def label(self, system: System) -> str:
         """A system's full name in one line, e.g. "ldn on yamnet layer9 with gem3 pooling"."""
         feature = self.feature_name(system.encoder, system.layer)
+        if system.pooling == GIVEN:
+            return f"{system.name} on given {system.encoder} vectors"
         return f"{system.name} on {feature} with {system.pooling} pooling"
 
     @cached_property
@@ -191,7 +205,7 @@ class Results:
             lambda: self._concat(
                 [
                     self.folder / "metrics" / dataset / encoder / layer / f"{pooling}.parquet"
-                    for encoder, layer, pooling in self.features()
+                    for encoder, layer, pooling in self.features(dataset)
                 ],
                 "metrics",
             ),
@@ -297,9 +311,9 @@ class Results:
         asked = ", ".join(f"{key} {value!r}" for key, value in wanted.items()) or "any system"
         known = {
             "name": ", ".join(self.kinds),
-            "encoder": ", ".join(self.study["encoders"]),
-            "pooling": ", ".join(self.study["poolings"]),
-            "layer": ", ".join(sorted({layer for layers in self.layers.values() for layer in layers})),
+            "encoder": ", ".join(dict.fromkeys(encoder for encoder, _, _ in self.features(dataset))),
+            "pooling": ", ".join(dict.fromkeys(pooling for _, _, pooling in self.features(dataset))),
+            "layer": ", ".join(sorted({layer for _, layer, _ in self.features(dataset)})),
         }
         hint = "; ".join(f"{key}: {known[key]}" for key in wanted)
         raise ConfigError(asked, f"is not part of the study on data set {dataset!r}", f"Choose of {hint}.")
@@ -309,13 +323,19 @@ class Results:
         return self.best(dataset, (self.study.get("report") or {}).get("system"))
 
     def scores(self, dataset: str, system: System) -> pl.DataFrame:
-        """Schema "scores" of all machines of a data set by one system."""
+        """Schema "scores" of all machines of a data set that have metrics, by one system."""
         if system.kind == "fusion":  # one file joins the machines
             files = [self.folder.joinpath("fusion", dataset, *system.feature, f"{system.name}.parquet")]
         else:
             folder = self.folder.joinpath("scores", dataset, *system.feature, system.name)
             files = [folder / f"{machine}.parquet" for machine in self.machines(dataset)]
-        return self._once(("scores", dataset, system), lambda: self._concat(files, "scores"))
+        return self._once(("scores", dataset, system), lambda: self._judged(dataset, files))
+
+    def _judged(self, dataset: str, files: Sequence[Path]) -> pl.DataFrame:
+        """Scores of the machines that have metrics: a fusion's file holds unlabelled ones as well."""
+        import polars as pl
+
+        return self._concat(files, "scores").filter(pl.col("machine").is_in(self.machines(dataset)))
 
     def clips(self, dataset: str) -> pl.DataFrame:
         """Schema "clips" of all machines of a data set."""

@@ -214,10 +214,10 @@ def _check_column(path, column: Column, values: pa.ChunkedArray) -> None:
         flat = pc.list_flatten(flat)
     if pa.types.is_floating(flat.type) and column.finite and len(flat):
         finite = pc.is_finite(flat)
-        if not pc.all(finite).as_py():
+        if pc.any(pc.invert(finite)).as_py():  # null where every value is
             count = pc.sum(pc.invert(finite)).as_py()
             raise ProductError(where, f"has {count} values that are not finite", REMEDY)
-    if (column.low is not None or column.high is not None) and len(flat):
+    if (column.low is not None or column.high is not None) and flat.null_count < len(flat):
         bounds = pc.min_max(flat).as_py()
         low = bounds["min"] if column.low is not None and bounds["min"] < column.low else None
         high = bounds["max"] if column.high is not None and bounds["max"] > column.high else None

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from asdflow.audio import read_clip
-from asdflow.datasets.base import Dataset
+from asdflow.datasets.base import Recordings
 
 
 def loader(
-    dataset: Dataset, name: str, base: str | Path, longest_s: float | None = None
+    dataset: Recordings, name: str, base: str | Path, longest_s: float | None = None
 ) -> Callable[[Mapping[str, Any], int], np.ndarray]:
     """Function `load(row, rate) -> (samples,) float32` with the audio and noise options of a data set.
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Recordings
     name : str
         Its entry in the configuration.
     base : path

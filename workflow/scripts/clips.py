@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from asdflow import clips, datasets, tables
+from asdflow import datasets, tables
 from asdflow.job import run
 
 
 def main(snakemake):
-    """Recordings -> table "clips"."""
+    """Recordings, or vectors that were given -> table "clips"."""
     spec, names = snakemake.params.spec, snakemake.wildcards
-    table = clips.table(datasets.build(spec), names.dataset, Path.cwd(), names.machine)
+    table = datasets.build(spec).clips_table(names.dataset, Path.cwd(), names.machine)
     tables.write(snakemake.output[0], "clips", table, {"data": spec, "dataset": names.dataset})
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# Entry names become folders and file names, in the study and on other people's disks.
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+from asdflow.registry import NAME_PATTERN
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
@@ -45,9 +45,13 @@ class StudyModel(Model):
         description="Recordings; each entry has a `kind` and the options of that kind.", min_length=1
     )
     encoders: dict[Name, Any] = Field(
-        description="Frozen networks or transforms that turn sound into frames.", min_length=1
+        default_factory=dict,
+        description="Frozen networks or transforms that turn sound into frames; needed where there is sound.",
     )
-    poolings: dict[Name, Any] = Field(description="Rules from frames to one vector a clip.", min_length=1)
+    poolings: dict[Name, Any] = Field(
+        default_factory=dict,
+        description="Rules from frames to one vector a clip; needed where there is sound.",
+    )
     detectors: dict[Name, Any] = Field(
         description="Scoring rules: a backend and, where wanted, one normalization or a list of them.",
         min_length=1,

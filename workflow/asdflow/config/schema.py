@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from asdflow import backends, datasets, encoders, figures, fusion, normalizations, poolings
-from asdflow.config.models import NAME_PATTERN, StudyModel
-from asdflow.registry import Registry
+from asdflow.config.models import StudyModel
+from asdflow.registry import NAME_PATTERN, Registry
 
 # Key of the configuration -> (registry, the key of an entry that names the member).
 AXES: dict[str, tuple[Registry, str]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asdflow import build
+from asdflow import build, datasets
 from asdflow.config.explain import explain, place
 from asdflow.config.models import StudyModel
 from asdflow.config.schema import AXES, PARTS, schema
@@ -68,6 +68,7 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Study:
         }
         for axis, (registry, key) in AXES.items()
     }
+    _require_features(files, axes)
     if not axes["figures"]:
         registry = AXES["figures"][0]
         axes["figures"] = {name: _normal(registry, "name", {"name": name}) for name in registry.names()}
@@ -105,6 +106,18 @@ def _check(config: Mapping[str, Any], files: Sequence[Path]) -> None:
         # The deepest violation says most: an unknown parameter rather than "the entry does not fit".
         deepest = max(errors, key=lambda error: (len(error.absolute_path), error.validator == "enum"))
         raise explain(deepest, files, schema())
+
+
+def _require_features(files: Sequence[Path], axes: Mapping[str, Mapping[str, dict]]) -> None:
+    """Sound needs an encoder and a pooling; vectors that came ready-made need neither."""
+    heard = [name for name, spec in axes["datasets"].items() if not datasets.build(spec).given]
+    for axis, example in (("encoders", "logmel: {name: logmel}"), ("poolings", "mean: {name: mean}")):
+        if heard and not axes[axis]:
+            raise ConfigError(
+                place(files, [axis]),
+                f"has no entry, but data set {heard[0]!r} is sound",
+                f"Add one, e.g. {example}.",
+            )
 
 
 def _normal(registry, key: str, spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from asdflow.registry import Registry
 REGISTRY = Registry("dataset kind", __name__)
 register = REGISTRY.register
 
+GIVEN = "given"
+"""Layer and pooling, in paths and tables, of vectors that came ready-made: neither was chosen here."""
+
 
 def build(spec: Mapping[str, Any]):
     """Data set from its configuration entry, e.g. `{"kind": "folder", "root": "recordings"}`.
@@ -23,7 +26,7 @@ def build(spec: Mapping[str, Any]):
     Returns an `asdflow.datasets.base.Dataset`. Raises ConfigError for an unknown kind, option or value, with
     the nearest valid one.
     """
-    from asdflow.datasets.base import common_options
+    from asdflow.datasets.base import Recordings, common_options
 
     if not isinstance(spec, Mapping) or "kind" not in spec:
         raise ConfigError(
@@ -32,5 +35,7 @@ def build(spec: Mapping[str, Any]):
             f"Write it as {{kind: ..., option: value}}. Known kinds: {', '.join(REGISTRY.names())}.",
         )
     options = {key: value for key, value in spec.items() if key != "kind"}
+    if not issubclass(REGISTRY.member(spec["kind"]), Recordings):
+        return REGISTRY.build({"name": spec["kind"], **options})
     own, common = common_options(options)
     return replace(REGISTRY.build({"name": spec["kind"], **own}), **common)

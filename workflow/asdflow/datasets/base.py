@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from asdflow.audio import AudioOptions
 from asdflow.errors import ConfigError
 from asdflow.noise import NoiseOptions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -75,27 +78,20 @@ class Dataset(ABC):
     """Base of every kind: a frozen dataclass whose fields are the options of the configuration entry.
 
     In every method `name` is the entry's name in the configuration and `base` the working directory that
-    relative paths refer to. No method decodes audio; `asdflow.clips.table` does that.
+    relative paths refer to.
     """
 
     simulated: ClassVar[bool] = False
     """True where the sound is computed: the report says so on every page that shows it."""
 
-    audio: Annotated[AudioOptions, Field(description="How a file becomes the waveform of a clip.")] = field(
-        default_factory=AudioOptions
-    )
-    noise: Annotated[
-        NoiseOptions | None,
-        Field(description="Noise mixed into every clip. Default: none."),
-    ] = None
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Encoders whose vectors came with the data set; empty where the study's encoders hear its sound."""
+        return ()
 
     @abstractmethod
     def machine_names(self, name: str, base: Path) -> list[str]:
         """Sorted machines. Cheap: it runs whenever the DAG is read, also before anything was downloaded."""
-
-    @abstractmethod
-    def root(self, name: str, base: Path) -> Path:
-        """Folder that the paths of the clips are relative to, e.g. results/data/{name} or the user's own."""
 
     @abstractmethod
     def source_files(self, name: str, base: Path, machine: str) -> list[str]:
@@ -106,11 +102,38 @@ class Dataset(ABC):
         """
 
     @abstractmethod
+    def clips_table(self, name: str, base: Path, machine: str) -> pa.Table:
+        """Table of schema "clips" of a machine. Raises DataError for data that cannot be used as they are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recordings(Dataset):
+    """Base of every kind whose clips are sound. No method but `clips_table` decodes audio."""
+
+    audio: Annotated[AudioOptions, Field(description="How a file becomes the waveform of a clip.")] = field(
+        default_factory=AudioOptions
+    )
+    noise: Annotated[
+        NoiseOptions | None,
+        Field(description="Noise mixed into every clip. Default: none."),
+    ] = None
+
+    @abstractmethod
+    def root(self, name: str, base: Path) -> Path:
+        """Folder that the paths of the clips are relative to, e.g. results/data/{name} or the user's own."""
+
+    @abstractmethod
     def clip_rows(self, name: str, base: Path, machine: str) -> list[ClipRow]:
         """Planned clips of a machine, from names and tables alone.
 
         Raises DataError when a name or a table cannot be understood, naming the file and the remedy.
         """
+
+    def clips_table(self, name: str, base: Path, machine: str) -> pa.Table:
+        """Every clip of the machine, its file checked and its sound measured."""
+        from asdflow import clips
+
+        return clips.table(self, name, base, machine)
 
     def noise_files(self, base: Path) -> list[str]:
         """Noise recordings that the frames depend on; empty unless noise is taken from files."""

@@ -15,14 +15,14 @@ from pydantic import Field
 from asdflow.datasets import _clips_csv, _dcase_tree, _mimii_tree, register
 from asdflow.datasets._scan import Tree, scan
 from asdflow.datasets._split import Machines, as_domains, with_bank
-from asdflow.datasets.base import ClipRow, Dataset
+from asdflow.datasets.base import ClipRow, Recordings
 from asdflow.dcase_names import understood
 from asdflow.errors import ConfigError, DataError
 
 
 @register("folder")
 @dataclass(frozen=True, kw_only=True)
-class Folder(Dataset):
+class Folder(Recordings):
     """A folder of recordings.
 
     Layouts: `clips_csv`, a table clips.csv in the folder; `dcase`, names and folders of any year of DCASE

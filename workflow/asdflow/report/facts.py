@@ -116,6 +116,11 @@ def entries(results: Results) -> list[Entry]:
         for name, spec in study[key].items():
             shown = dict(spec) | ({"layers": results.layers[name]} if axis == "encoder" else {})
             found.append(Entry(axis, name, written(shown), _meaning(registry, spec)))
+    for dataset in results.datasets:
+        for name in results.given(dataset):
+            found.append(
+                Entry("encoder", name, "given", f"Vectors that came with data set {dataset}, one a clip.")
+            )
     for name, spec in study["detectors"].items():
         several = spec.get("normalization") or []
         parts = [
@@ -213,11 +218,16 @@ def grid(results: Results) -> list[str]:
     layers = sum(map(len, results.layers.values()))
     machines = sum(len(results.machines(dataset)) for dataset in results.datasets)
     encoders = count(len(study["encoders"]), "encoder")
+    given = len({(dataset, name) for dataset in results.datasets for name in results.given(dataset)})
+    heard = [
+        encoders if layers == len(study["encoders"]) else f"{encoders} with {count(layers, 'layer')}",
+        count(len(study["poolings"]), "pooling"),
+    ]
     return [
         count(len(results.datasets), "data set"),
         count(machines, "machine"),
-        encoders if layers == len(study["encoders"]) else f"{encoders} with {count(layers, 'layer')}",
-        count(len(study["poolings"]), "pooling"),
+        *(heard if study["encoders"] else []),
+        *([f"{count(given, 'kind')} of given vectors"] if given else []),
         count(len(study["detectors"]), "detector"),
         *([count(len(study["fusions"]), "fusion")] if study.get("fusions") else []),
     ]
@@ -247,6 +257,8 @@ def _number(table, column: str, value: str) -> int:
 
 def _span(values, digits: int) -> str:
     low, high = values.min(), values.max()
+    if low is None:  # vectors were given instead of sound
+        return "–"
     texts = [
         f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:d}" for value in (low, high)
     ]

@@ -82,11 +82,13 @@ def build(
         )
     each = int((results.study.get("report") or {}).get("clips", 2))
     if audio is None:
-        longest = {name: float(results.clips(name)["duration_s"].max()) for name in results.datasets}
+        heard = [name for name in results.datasets if not results.given(name)]
+        longest = {name: float(results.clips(name)["duration_s"].max()) for name in heard}
         audio = sound.recordings(results.study, base, longest)
     featured = {name: results.featured(name) for name in results.datasets}
     chosen = {
-        name: sound.choose(results, name, featured[name], each) if each else {} for name in results.datasets
+        name: sound.choose(results, name, featured[name], each) if each and not results.given(name) else {}
+        for name in results.datasets
     }
     machines, _ = sound.machines(chosen, audio, seconds, int(limit_mb * 1e6))
     pages = [
@@ -126,6 +128,7 @@ class DatasetPage:
 
     name: str
     simulated: bool
+    given: bool
     verdict: Verdict
     drawings: tuple[tuple[str, Drawing], ...]
     machines: tuple[Machine, ...]
@@ -148,6 +151,7 @@ def _dataset(
     return DatasetPage(
         name,
         results.simulated(name),
+        bool(results.given(name)),
         verdict(results, name),
         drawings,
         tuple(machines),
@@ -200,7 +204,7 @@ def _place(results: Results, key: str):
     order = {
         "dataset": results.datasets,
         "feature": features,
-        "pooling": list(results.study["poolings"]),
+        "pooling": [pooling for _, _, pooling in results.features()],
         "system": list(results.kinds),
     }[key]
     return lambda row: order.index(row[key])

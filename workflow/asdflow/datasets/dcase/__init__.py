@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from asdflow.datasets import register
-from asdflow.datasets.base import ClipRow, Dataset
+from asdflow.datasets.base import ClipRow, Recordings
 from asdflow.datasets.dcase.registry import SUBSETS, Archive, load
 from asdflow.download import Policy
 from asdflow.errors import ConfigError
@@ -25,7 +25,7 @@ Subset = Literal["development", "evaluation"]
 
 @register("dcase")
 @dataclass(frozen=True, kw_only=True)
-class Dcase(Dataset):
+class Dcase(Recordings):
     """One year of DCASE Task 2, or some machines of it.
 
     A machine of `evaluation` has its training clips from the additional training set and its test clips from

@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from asdflow.datasets import register
-from asdflow.datasets.base import ClipRow, Dataset
+from asdflow.datasets.base import ClipRow, Recordings
 from asdflow.datasets.factory import _clips, _writing
 from asdflow.datasets.factory._physics import RATE
 from asdflow.datasets.factory._synthesis import operating, waveform
@@ -28,7 +28,7 @@ Severity = Annotated[float, Field(ge=0, le=1.5)]
 
 @register("factory")
 @dataclass(frozen=True, kw_only=True)
-class Factory(Dataset):
+class Factory(Recordings):
     """Machines computed from their physics, with faults of graded severity and a second domain.
 
     Clips, file names, attributes and folders are those of DCASE 2023 and later: one section, source and
