@@ -30,23 +30,23 @@ def metric_columns(
     names : mapping with dataset, encoder, layer and pooling
     rounds, confidence : bootstrap rounds and coverage of the intervals
 
+    Machines of which no test clip has a label are left out, and a line says so.
+
     Raises
     ------
     DataError
-        Labels of test clips are unknown, or two systems do not score the same clips.
+        No machine has labels, or one has them for some of its test clips only; or two systems do not score
+        the same clips.
     """
     tests = {system: _test_rows(table) for system, table in scores.items()}
     first = next(iter(tests.values()))
     for system, table in tests.items():
         if not table.select(KEYS).equals(first.select(KEYS)):
             raise DataError(system, "does not score the same test clips as the others", "Rebuild its scores.")
-    if None in set(first.column("label").to_pylist()):
-        unknown = first.column("label").null_count
-        raise DataError(
-            f"data set {names['dataset']}",
-            f"{unknown} of {first.num_rows} test clips have no label",
-            "Fill in the column label (normal or anomaly) to evaluate, or ask for the target `scores` only.",
-        )
+    judged = _judged_machines(first, names["dataset"])
+    keep = pc.is_in(first.column("machine"), pa.array(judged))
+    tests = {system: table.filter(keep) for system, table in tests.items()}
+    first = first.filter(keep)
     # Resamples are drawn from the data set's name alone: every system meets the same ones, so that
     # differences between systems are paired.
     columns = evaluate(
@@ -66,6 +66,29 @@ def metric_columns(
         | {"kind": [kinds[system] for system in columns["system"]]}
         | columns
     )
+
+
+def _judged_machines(tests: pa.Table, dataset: str) -> list[str]:
+    """Machines whose test clips are all labelled. Raises DataError for half a machine, or for none."""
+    known: dict[str, list[bool]] = {}
+    for machine, label in zip(
+        *(tests.column(name).to_pylist() for name in ("machine", "label")), strict=True
+    ):
+        known.setdefault(machine, []).append(label is not None)
+    judged = sorted(machine for machine, each in known.items() if all(each))
+    absent = sorted(machine for machine, each in known.items() if not any(each))
+    if not judged or len(judged) + len(absent) < len(known):
+        unknown = tests.column("label").null_count
+        raise DataError(
+            f"data set {dataset}",
+            f"{unknown} of {tests.num_rows} test clips have no label",
+            "Fill in the column label (normal or anomaly) to evaluate, or ask for the target `scores` only.",
+        )
+    if absent:
+        print(
+            f"data set {dataset}: scored but not judged, since no test clip has a label: {', '.join(absent)}"
+        )
+    return judged
 
 
 def _test_rows(table: pa.Table) -> pa.Table:

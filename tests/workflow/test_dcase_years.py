@@ -1,0 +1,123 @@
+"""Every year of DCASE from nothing to the report, over HTTP, in one run."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from project import Project
+from server import Server, Size, simulate
+
+from asdflow import tables
+from asdflow.exchange import evaluate_folder
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+# One machine of each kind of year: in both subsets, in one of them, with name quirks, without labels.
+CONFIG = """\
+title: Every year
+datasets:
+  y2020: {kind: dcase, year: 2020, machines: [ToyConveyor]}
+  y2021: {kind: dcase, year: 2021, machines: [gearbox], subsets: [evaluation]}
+  y2022: {kind: dcase, year: 2022, machines: [bearing], subsets: [development]}
+  y2023: {kind: dcase, year: 2023, machines: [fan, grinder]}
+  y2024: {kind: dcase, year: 2024, machines: [RoboticArm]}
+  y2025: {kind: dcase, year: 2025, machines: [ToyPet]}
+  y2026: {kind: dcase, year: 2026, machines: [ToyCar, Sander], audio: {channel: 0}}
+encoders:
+  logmel: {name: logmel}
+poolings:
+  mean: {name: mean}
+detectors:
+  nn: {backend: {name: knn, k: 1, metric: cosine}}
+fusions:
+  zmin: {name: z_min}
+metrics: {rounds: 100}
+report: {clips: 1}
+"""
+JUDGED = {
+    "y2020": {"ToyConveyor"},
+    "y2021": {"gearbox"},
+    "y2022": {"bearing"},
+    "y2023": {"fan", "grinder"},
+    "y2024": {"RoboticArm"},
+    "y2025": {"ToyPet"},
+    "y2026": {"ToyCar"},
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """(server, project) after one `snakemake all`."""
+    base = tmp_path_factory.mktemp("years")
+    with Server() as server, pytest.MonkeyPatch.context() as patch:
+        registry = simulate(server, base / "served", range(2020, 2027), Size(duration_s=0.5))
+        patch.setenv("ASDFLOW_ZENODO", server.url)
+        patch.setenv("ASDFLOW_DATASETS", str(registry))
+        project = Project.create(base / "project", CONFIG)
+        project.run("all")
+        yield server, project
+
+
+def test_every_year_reaches_the_report(finished):
+    _, project = finished
+    with open(project.folder / "results/leaderboard.csv", newline="") as file:
+        assert {row["dataset"] for row in csv.DictReader(file)} == set(JUDGED)
+    page = (project.folder / "results/report.html").read_text()
+    assert all(name in page for name in JUDGED)
+
+
+def test_every_machine_with_labels_is_judged_and_one_without_is_scored(finished):
+    _, project = finished
+    for dataset, machines in JUDGED.items():
+        metrics = tables.read(
+            project.folder / f"results/metrics/{dataset}/logmel/logmel/mean.parquet", "metrics"
+        )
+        assert set(metrics.column("machine").to_pylist()) == machines | {"all"}
+    scores = tables.read(
+        project.folder / "results/scores/y2026/logmel/logmel/mean/nn/Sander.parquet", "scores"
+    )
+    assert set(scores.column("label").to_pylist()) == {"normal", None}
+
+
+def test_only_what_the_study_needs_was_fetched_and_each_file_once(finished):
+    server, _ = finished
+    bodies = [request.path for request in server.requests if ".zip" in request.path]
+    assert len(bodies) == len(set(bodies)) == 3 + 2 + 1 + 3 + 2 + 2 + 3
+    lists = sorted(request.path for request in server.requests if ".csv" in request.path)
+    assert lists == [f"/lists/eval_data_list_{year}.csv" for year in (2020, 2021, 2023, 2024, 2025)]
+
+
+def test_a_second_run_does_nothing_and_asks_nobody(finished):
+    server, project = finished
+    asked = len(server.requests)
+    outcome = project.run("all")
+    assert "Nothing to be done" in outcome.stdout + outcome.stderr
+    assert len(server.requests) == asked
+
+
+def test_exported_systems_evaluate_to_the_numbers_of_the_metrics(finished, tmp_path):
+    import subprocess
+    import sys
+
+    _, project = finished
+    command = [
+        sys.executable,
+        "-m",
+        "asdflow.cli",
+        "export",
+        str(tmp_path),
+        "--configfile",
+        "config/small.yaml",
+    ]
+    subprocess.run([*command, "--dataset", "y2023"], cwd=project.folder, env=project.environment, check=True)
+    found = evaluate_folder(tmp_path / "y2023", project.folder / "results/clips/y2023", rounds=100)
+    metrics = tables.read(project.folder / "results/metrics/y2023/logmel/logmel/mean.parquet", "metrics")
+    official = {
+        row["system"]: row["value"]
+        for row in metrics.to_pylist()
+        if (row["machine"], row["metric"]) == ("all", "official")
+    }
+    assert set(official) == {"nn", "zmin"}
+    assert {name: found.scores[f"logmel-logmel-mean-{name}"].overall for name in official} == official
+    assert len(found.alarms) == 2
