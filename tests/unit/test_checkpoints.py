@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from answering import serving
 from asdflow import checkpoints, encoders
 from asdflow.checkpoints import listing, registry, sources
 from asdflow.errors import ConfigError, FetchError
@@ -18,44 +17,12 @@ GOOD = b"weights " * 1000
 SHA = hashlib.sha256(GOOD).hexdigest()
 
 
-class Server:
-    """Answers each path with (status, headers, body), or a list of them for one request after another."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, list[tuple[int, dict[str, str], bytes]]] = {}
-        self.asked: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.asked.append(self.path)
-                left = outer.answers.get(self.path, [(404, {}, b"")])
-                status, headers, body = left.pop(0) if len(left) > 1 else left[0]
-                self.send_response(status)
-                for name, value in ({"Content-Length": str(len(body))} | headers).items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *arguments):
-                """Quiet."""
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    def url(self, path: str) -> dict:
-        """Source of the registry that points here."""
-        return {"kind": "https", "url": f"http://127.0.0.1:{self.http.server_port}{path}"}
-
-
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setattr(sources, "BACKOFF_S", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    server = Server()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture

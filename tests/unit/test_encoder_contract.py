@@ -11,10 +11,11 @@ import pytest
 from asdflow import encoders
 from asdflow.build import encoder as build
 from asdflow.errors import ConfigError, DataError
+from tiny_huggingface import KINDS, model_folder
 from yamnet_weights import yamnet_folder
 
-# Encoder -> configuration entry with a layer, and a second layer where it has one. `reference` gives the
-# folder of reference data, or skips the test.
+# Encoder (and a word that tells its cases apart) -> configuration entry with a layer, and a second where
+# it has one. `reference` gives the folder of reference data, or skips the test.
 Reference = Callable[[], Path]
 CASES: dict[str, Callable[[Reference], dict]] = {
     "logmel": lambda reference: {"layers": ["logmel"]},
@@ -34,23 +35,35 @@ CASES: dict[str, Callable[[Reference], dict]] = {
         "unverified": True,
         "layers": ["last", "layer1"],
     },
+    **{
+        f"huggingface {kind}": lambda reference, kind=kind: {
+            "model": str(model_folder(kind)),
+            "unverified": True,
+            "layers": ["last", "layer1"],
+            "long_clips": "split",
+        }
+        for kind in KINDS
+    },
 }
 
 
-@pytest.fixture(params=encoders.REGISTRY.names())
+@pytest.fixture(params=CASES)
 def spec(request, monkeypatch):
     """Configuration entry of each registered encoder."""
-    name = request.param
-    assert name in CASES, f"encoder {name!r} has no case here; add one to CASES"
+    name = request.param.split()[0]
     if name == "yamnet":
         monkeypatch.setenv("ASDFLOW_CHECKPOINTS", str(yamnet_folder()))
-    return {"name": name} | CASES[name](lambda: request.getfixturevalue("shared"))
+    return {"name": name} | CASES[request.param](lambda: request.getfixturevalue("shared"))
 
 
 @pytest.fixture
 def encoder(spec):
     """Each registered encoder."""
     return build(spec)
+
+
+def test_every_registered_encoder_has_a_case():
+    assert {case.split()[0] for case in CASES} == set(encoders.REGISTRY.names())
 
 
 def waves(encoder, count: int = 3, samples: int | None = None, seed: int = 0) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Checkpoints: files of weights, known by name in resources/encoders.yaml, fetched once, checked always."""
 
 from asdflow.checkpoints.listing import describe
+from asdflow.checkpoints.models import hub_folder
 from asdflow.checkpoints.registry import Checkpoint, checkpoint, load_registry, names
-from asdflow.checkpoints.store import default_folder, fetch, locate, resolve, sha256_of
+from asdflow.checkpoints.store import default_folder, fetch, locate, path_of, resolve, sha256_of
 
 __all__ = [
     "Checkpoint",
@@ -10,9 +11,11 @@ __all__ = [
     "default_folder",
     "describe",
     "fetch",
+    "hub_folder",
     "load_registry",
     "locate",
     "names",
+    "path_of",
     "resolve",
     "sha256_of",
 ]

@@ -51,6 +51,13 @@ def locate(name: str, folder: str | Path | None = None, unverified: bool = False
     return path
 
 
+def path_of(reference: str | Path, folder: str | Path | None = None) -> Path:
+    """Where a checkpoint lies that is given by its registered name or by a path; nothing is checked."""
+    if str(reference) in names():
+        return _path(checkpoint(str(reference)), folder)
+    return Path(reference)
+
+
 def resolve(reference: str | Path, folder: str | Path | None = None, unverified: bool = False) -> Path:
     """Path of a checkpoint given by its registered name, or by a path to a file of one's own.
 

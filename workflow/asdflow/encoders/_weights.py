@@ -119,7 +119,7 @@ def check_tensors(
             elif tuple(value.shape) != tuple(shape):
                 wrong.append(f"{name} is {_text(value.shape)} instead of {_text(shape)}")
     problems = [
-        f"{title} {_list(names)}"
+        f"{title} {listed(names)}"
         for title, names in (("missing:", missing), ("unexpected:", unexpected), ("wrong shape:", wrong))
         if names
     ]
@@ -138,6 +138,7 @@ def _text(shape: Collection[int]) -> str:
     return "x".join(str(size) for size in shape) or "a single number"
 
 
-def _list(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Number of names and the first of them, for an error."""
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return f"{len(names)} ({', '.join(names[:LISTED])}{more})"

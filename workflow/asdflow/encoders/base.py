@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from asdflow import checkpoints
 from asdflow.errors import ConfigError, DataError
 
 Layers = Annotated[
@@ -73,6 +74,11 @@ class Encoder(ABC):
     @abstractmethod
     def _forward(self, waveforms: Any) -> dict[str, Any]:
         """(batch, samples) float32 of `library`, checked, to {layer: (batch, time, bands, channels)}."""
+
+    def weight_files(self) -> list[str]:
+        """Files (or a folder that a rule makes) whose change must redo the frames; none without weights."""
+        reference = getattr(self, "checkpoint", None)
+        return [] if reference is None else [str(checkpoints.path_of(reference))]
 
     def layer_frames(self, waveforms: Any) -> dict[str, Any]:
         """Frames of every selected layer, from one pass.

@@ -1,0 +1,146 @@
+"""A model of the Hugging Face hub at one commit, fetched once and checked against what the hub says of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from asdflow import download
+from asdflow.checkpoints.models import (
+    CONFIG,
+    FRONT_ENDS,
+    SUMS,
+    WEIGHTS,
+    hub_folder,
+    model_files,
+    parts_of,
+    sums,
+    verify_model,
+)
+from asdflow.errors import FetchError
+
+ENDPOINT = "HF_ENDPOINT"  # as the hub's own tools call the address of a mirror
+
+
+def endpoint() -> str:
+    """Address of the hub, or of the mirror that $HF_ENDPOINT names."""
+    return (os.environ.get(ENDPOINT) or "https://huggingface.co").rstrip("/")
+
+
+def fetch_model(model: str, revision: str, folder: str | Path | None = None) -> Path:
+    """Folder of a hub model at a commit; fetched unless it is already there.
+
+    Large files are checked by the SHA-256 and small ones by the Git hash that the hub states for the commit,
+    and `SHA256SUMS` is kept beside them, so that later uses need no network. The folder appears when it is
+    complete; what an interrupted run received is continued.
+
+    Parameters
+    ----------
+    model : str
+        "owner/name".
+    revision : str
+        Commit, 40 hexadecimal digits: unlike a branch it cannot come to mean other files.
+    folder : path, optional
+        Of the checkpoints.
+
+    Raises
+    ------
+    FetchError
+        The hub cannot be reached, does not have the commit, or gives other bytes than it states; the message
+        says how to use a folder of one's own instead.
+    """
+    target = hub_folder(model, revision, folder)
+    if target.is_dir():
+        return target
+    partial = target.with_name(f".{revision}.part")
+    try:
+        with download.locked(target.with_name(f".{revision}.lock")):
+            if not target.is_dir():
+                _fill(partial, model, revision)
+                (partial / SUMS).write_text(sums(partial), encoding="utf-8")
+                partial.rename(target)
+    except FetchError as error:
+        raise FetchError(
+            f"model {model!r}", f"{error.where}: {error.what}", by_hand(model, revision)
+        ) from None
+    return target
+
+
+def resolve_model(
+    model: str,
+    revision: str | None = None,
+    sha256: str | None = None,
+    unverified: bool = False,
+    folder: str | Path | None = None,
+) -> Path:
+    """Folder of a model whose files were checked: one's own, or with `revision` one of the hub (see above).
+
+    Raises FetchError as `fetch_model` and `verify_model` do.
+    """
+    path = Path(model) if revision is None else fetch_model(model, revision, folder)
+    verify_model(path, sha256, unverified, fetched=revision is not None)
+    return path
+
+
+def by_hand(model: str, revision: str) -> str:
+    """How a person provides the model."""
+    return (
+        f"To provide it by hand, save {CONFIG}, {FRONT_ENDS[0]} and the weights ({WEIGHTS[0]} or "
+        f"{WEIGHTS[2]}) of {endpoint()}/{model}/tree/{revision} in a folder, and give `model` that folder, "
+        "without `revision`."
+    )
+
+
+def _fill(partial: Path, model: str, revision: str) -> None:
+    """Fetch the files of a model into a folder."""
+    known = _listing(model, revision)
+    partial.mkdir(parents=True, exist_ok=True)
+    front_end = next((name for name in FRONT_ENDS if name in known), FRONT_ENDS[0])
+    weights = next((name for name in WEIGHTS if name in known), WEIGHTS[0])
+    for name in (CONFIG, front_end, weights):
+        _get(partial, name, known, model, revision)
+    if weights.endswith(".json"):
+        for name in parts_of(partial / weights):
+            _get(partial, name, known, model, revision)
+    wanted = {*model_files(partial)}
+    for path in partial.iterdir():  # locks of the downloads
+        if path.name not in wanted:
+            path.unlink()
+
+
+def _listing(model: str, revision: str) -> dict[str, Mapping[str, Any]]:
+    """What the hub states of every file of a commit, by name."""
+    url = f"{endpoint()}/api/models/{model}/revision/{revision}?blobs=true"
+    try:
+        answer = json.loads(download.read([url], limit=1 << 26))
+        files = {entry["rfilename"]: entry for entry in answer["siblings"]}
+        commit = answer["sha"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FetchError(url, f"answers something else than a list of files ({error})", "") from None
+    if commit != revision:
+        raise FetchError(url, f"answers for commit {commit}", "")
+    return files
+
+
+def _get(partial: Path, name: str, known: Mapping[str, Mapping[str, Any]], model: str, revision: str) -> None:
+    url = f"{endpoint()}/{model}/resolve/{revision}/{name}"
+    if name not in known:
+        raise FetchError(url, "is not among the files of that commit", "")
+    large = known[name].get("lfs")
+    if large:
+        download.fetch([url], partial / name, checksum=f"sha256:{large['sha256']}", size=large["size"])
+        return
+    body = download.read([url])
+    found, stated = git_hash(body), known[name].get("blobId")
+    if found != stated:
+        raise FetchError(url, f"gives a file of Git hash {found}, but the hub states {stated}", "")
+    (partial / name).write_bytes(body)
+
+
+def git_hash(body: bytes) -> str:
+    """Name of a file's content in Git: SHA-1 of "blob", its length, a zero byte, and the bytes."""
+    return hashlib.sha1(b"blob %d\0" % len(body) + body, usedforsecurity=False).hexdigest()
