@@ -174,12 +174,15 @@ class Results:
             detector = build.detector(spec)
             parts = (detector.backend, *detector.normalizations)
             detectors[name] = _traits(detector) | _union(*map(_traits, parts))
-        joined = _union(*detectors.values())
         fusions = {
-            name: joined | _traits(build.fusion(spec))
+            name: _union(*(detectors[one] for one in self.members(name))) | _traits(build.fusion(spec))
             for name, spec in (self.study.get("fusions") or {}).items()
         }
         return detectors | fusions
+
+    def members(self, fusion: str) -> list[str]:
+        """Detectors that a fusion joins; all of them where the study does not say."""
+        return list((self.study.get("members") or {}).get(fusion, self.study["detectors"]))
 
     @cached_property
     def plain_neighbour(self) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from asdflow.config.schema import AXES, PARTS, schema
+from asdflow.config.schema import AXES, PARTS, schema, single
 
 INTRODUCTION = """# Configuration
 
@@ -25,11 +25,15 @@ and check the file as you type: `config/schemas/config.schema.json` (its first l
 This page is made from the code by `asdflow docs`; a test fails when the two differ.
 """
 
+SWEEP = (
+    "An option that is not a list may be a list of values, `{option: [1, 2, 4]}`: one entry a value "
+    "([docs/sweeps.md](../docs/sweeps.md))."
+)
 HEADINGS = {
     "datasets": "An entry: `name: {kind: ..., option: value}`.",
     "encoders": "An entry: `name: {name: ..., option: value}`.",
-    "poolings": "An entry: `name: {name: ..., option: value}`.",
-    "fusions": "An entry: `name: {name: ..., option: value}`. It combines all detectors of the study.",
+    "poolings": "An entry: `name: {name: ..., option: value}`. " + SWEEP,
+    "fusions": "An entry: `name: {name: ..., option: value}`. It joins the detectors of `members`.",
     "figures": "An entry: `name: {name: ..., option: value}`. Without this key every figure is drawn.",
 }
 
@@ -48,7 +52,7 @@ def text() -> str:
     parts += [
         "## detectors\n",
         "An entry: `name: {backend: {name: ..., option: value}, normalization: {name: ..., option: value}}`. "
-        "The normalization may be left out, or be a list that composes in order.\n",
+        "The normalization may be left out, or be a list that composes in order. " + SWEEP + "\n",
     ]
     for part, registry in PARTS.items():
         parts += [f"### {part}\n", *_members(registry, "name", definitions, level="####")]
@@ -77,7 +81,7 @@ def _members(registry, key: str, definitions: Mapping[str, Any], level: str) -> 
     parts = []
     for name in registry.names():
         member = definitions[f"{registry.axis.replace(' ', '_')}.{name}"]
-        options = {option: value for option, value in member["properties"].items() if option != key}
+        options = {option: single(value) for option, value in member["properties"].items() if option != key}
         parts.append(f"{level} `{name}`\n\n{member['description']}\n")
         if options:
             parts.append(_table(options, member.get("required", []), definitions))

@@ -29,11 +29,11 @@ def explain(error: ValidationError, files: Sequence[Path], schema: dict[str, Any
                 f"the name {key!r} cannot be used for a file",
                 "Use letters, digits, '_', '-' and '.', beginning with a letter or digit.",
             )
-        return ConfigError(where, f"key {key!r} is not known", _nearest(str(key), known))
+        return ConfigError(where, f"key {key!r} is not known", nearest(str(key), known))
     where = place(files, path)
     if error.validator == "enum":
         options = [str(value) for value in error.validator_value]
-        return ConfigError(where, f"{error.instance!r} is not known", _nearest(str(error.instance), options))
+        return ConfigError(where, f"{error.instance!r} is not known", nearest(str(error.instance), options))
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
         remedy = "Add it."
@@ -81,7 +81,8 @@ def _line(file: Path, keys: Sequence[str]) -> int | None:
     return line
 
 
-def _nearest(key: str, known: Sequence[str]) -> str:
+def nearest(key: str, known: Sequence[str]) -> str:
+    """The remedy for an unknown word: the nearest that is known, and all of them."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return f"{hint}Known: {', '.join(known) or 'none'}."

@@ -57,7 +57,7 @@ class StudyModel(Model):
         min_length=1,
     )
     fusions: dict[Name, Any] = Field(
-        default_factory=dict, description="Rules that make one score from those of all detectors."
+        default_factory=dict, description="Rules that make one score from those of several detectors."
     )
     figures: dict[Name, Any] = Field(
         default_factory=dict, description="Pictures of the report; every registered figure if absent."

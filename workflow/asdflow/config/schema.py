@@ -21,6 +21,17 @@ AXES: dict[str, tuple[Registry, str]] = {
     "figures": (figures.REGISTRY, "name"),
 }
 PARTS = {"backend": backends.REGISTRY, "normalization": normalizations.REGISTRY}
+# Registries whose parameters may be lists of values: `asdflow.config.sweeps`.
+SWEPT = (poolings.REGISTRY, *PARTS.values())
+# Option of every fusion that the study settles, not the fusion.
+MEMBERS = {
+    "type": "array",
+    "items": {"type": "string"},
+    "minItems": 1,
+    "uniqueItems": True,
+    "description": "Detectors to join; the name of a sweep stands for all of its detectors. Default: every "
+    "detector that is not part of a sweep.",
+}
 
 
 @cache
@@ -90,9 +101,55 @@ def _member(registry: Registry, key: str, name: str, definitions: dict[str, Any]
     member = registry.adapter(name).json_schema(ref_template="#/$defs/{model}")
     for inner, definition in member.pop("$defs", {}).items():
         definitions.setdefault(inner, definition)
-    member["properties"] = {key: {"const": name}} | member.get("properties", {})
+    options = member.get("properties", {})
+    if registry in SWEPT:
+        free = sweepable(registry, name)
+        options = {option: _swept(value) if option in free else value for option, value in options.items()}
+    if registry is fusion.REGISTRY:
+        options = {"members": MEMBERS} | options
+    member["properties"] = {key: {"const": name}} | options
     member["additionalProperties"] = False
     member.pop("title", None)
     summary = (registry.member(name).__doc__ or "").strip().splitlines()
     member["description"] = summary[0] if summary else name
     return member
+
+
+def sweepable(registry: Registry, name: str) -> frozenset[str]:
+    """Parameters of a member that hold one value, so that a list means several; not those that are lists."""
+    options = registry.adapter(name).json_schema().get("properties", {})
+    return frozenset(option for option, value in options.items() if _is_scalar(value))
+
+
+def single(option: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Schema of one value of an option that may be swept; any other option as it is."""
+    return (
+        option["else"] | {k: v for k, v in option.items() if k == "default"} if "else" in option else option
+    )
+
+
+def _is_scalar(option: Mapping[str, Any]) -> bool:
+    choices = option.get("anyOf", [option])
+    kinds = {choice.get("type", "const" if {"const", "enum"} & set(choice) else None) for choice in choices}
+    return not kinds & {"array", "object", None}
+
+
+def _swept(option: Mapping[str, Any]) -> dict[str, Any]:
+    """Schema of one value, or of a list of different values that are not null."""
+    value = {key: part for key, part in option.items() if key != "default"}
+    items = dict(value)
+    if "anyOf" in value:
+        choices = [choice for choice in value["anyOf"] if choice.get("type") != "null"]
+        items = {key: part for key, part in value.items() if key != "anyOf"}
+        items |= choices[0] if len(choices) == 1 else {"anyOf": choices}
+    shown = {key: option[key] for key in ("description", "default") if key in option}
+    return shown | {
+        "if": {"type": "array"},
+        "then": {
+            "items": items,
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "a list sweeps the option: one entry for each of its different values.",
+        },
+        "else": value,
+    }

@@ -11,7 +11,7 @@ from io import StringIO
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from asdflow.figures._words import count
+from asdflow.figures._words import count, listed
 
 if TYPE_CHECKING:
     from asdflow.results import Results
@@ -131,7 +131,8 @@ def entries(results: Results) -> list[Entry]:
         meaning += [_meaning(normalizations.REGISTRY, part) for part in parts]
         found.append(Entry("detector", name, what, " ".join(meaning)))
     for name, spec in (study.get("fusions") or {}).items():
-        found.append(Entry("fusion", name, written(spec), _meaning(fusions.REGISTRY, spec)))
+        meaning = f"{_meaning(fusions.REGISTRY, spec)} Joins {listed(results.members(name))}."
+        found.append(Entry("fusion", name, written(spec), meaning))
     return found
 
 
@@ -208,8 +209,19 @@ def configuration(study: Mapping[str, Any]) -> str:
     yaml.default_flow_style = None
     yaml.width = 100
     text = StringIO()
-    yaml.dump(_plain({key: value for key, value in study.items() if key != "layers"}), text)
+    yaml.dump(_plain(_as_written(study)), text)
     return text.getvalue()
+
+
+def _as_written(study: Mapping[str, Any]) -> dict[str, Any]:
+    """The study in the keys of a configuration, its sweeps written out as entries."""
+    keys = [key for key in study if key not in ("layers", "sweeps", "members")]
+    shown = {key: study[key] for key in keys}
+    if members := study.get("members"):
+        shown["fusions"] = {
+            name: spec | {"members": members[name]} for name, spec in study["fusions"].items()
+        }
+    return shown
 
 
 def grid(results: Results) -> list[str]:
