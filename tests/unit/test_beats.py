@@ -10,6 +10,7 @@ import torch
 
 from asdflow import kaldi
 from asdflow.build import encoder as build
+from asdflow.encoders.beats.attention import fused, head_by_head
 from asdflow.encoders.beats.config import BeatsConfig
 from asdflow.encoders.beats.network import BeatsNetwork
 from asdflow.encoders.beats.positions import PositionalConvolution, bucket
@@ -202,6 +203,26 @@ def test_probabilities_are_the_sigmoid_of_the_mean_of_the_logits(tuned):
     expected = 1 / (1 + np.exp(-logits.mean(axis=1)))
     np.testing.assert_allclose(encoder.probabilities(wave), expected, atol=1e-6)
     assert encoder.labels == ("/m/000", "/m/001", "/m/002", "/m/003", "/m/004")
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("with_gate", [True, False])
+def test_attention_is_the_weighted_mean_of_values_in_both_ways(with_bias, with_gate):
+    rng = np.random.default_rng(0)
+    q, k, v = (rng.standard_normal((2, 3, 7, 5)).astype(np.float32) for _ in range(3))
+    bias = rng.standard_normal((3, 7, 7)).astype(np.float32) if with_bias else None
+    gate = rng.random((2, 3, 7, 1)).astype(np.float32) if with_gate else None
+    expected = np.zeros((2, 7, 15))
+    for clip, head, i in np.ndindex(2, 3, 7):
+        logits = [float(q[clip, head, i] @ k[clip, head, j]) for j in range(7)]
+        if with_bias:
+            factor = gate[clip, head, i, 0] if with_gate else 1.0
+            logits = [logit + factor * bias[head, i, j] for j, logit in enumerate(logits)]
+        shares = np.exp(logits) / np.exp(logits).sum()
+        expected[clip, i, 5 * head : 5 * head + 5] = shares @ v[clip, head]
+    tensors = [None if part is None else torch.from_numpy(part) for part in (q, k, v, bias, gate)]
+    for attend in (head_by_head, fused):
+        np.testing.assert_allclose(attend(*tensors), expected, atol=1e-5)
 
 
 # --- batches, threads, precision ---

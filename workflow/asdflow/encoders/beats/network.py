@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import gelu
 
 from asdflow.encoders._transformer import Linear, Norm, Weights, cut_patches, heads_of
+from asdflow.encoders.beats.attention import fused, head_by_head
 from asdflow.encoders.beats.config import BeatsConfig
 from asdflow.encoders.beats.positions import PositionalConvolution, relative_bias
 
-# Elements of the attention bias made at once on the CPU (4 MB): it is read again while still in the cache.
-CPU_BIAS_ELEMENTS = 1 << 20
 EPS = 1e-5
 PROJECT = "post_extract_proj"
 TABLE = "encoder.layers.0.self_attn.relative_attention_bias.weight"  # repeated in every block
@@ -71,7 +70,6 @@ class Scratch:
     mixed: torch.Tensor  # (rows, 3 width + gate)
     hidden: torch.Tensor  # (rows, ffn)
     update: torch.Tensor  # (rows, width)
-    bias: torch.Tensor  # (batch, heads at once, tokens, tokens)
 
 
 class BeatsNetwork:
@@ -119,6 +117,8 @@ class BeatsNetwork:
         self.predictor = weights.linear("predictor") if self.has_head else None
         self.table = weights[TABLE] if config.relative_position_embedding else None
         self.alpha = (2.0 * self.depth) ** 0.25 if config.deep_norm else 1.0
+        on_cpu = device.type == "cpu" and self.product_dtype == dtype
+        self.attend = head_by_head if on_cpu else fused
         self._bias = lru_cache(maxsize=2)(self._make_bias)
 
     @torch.inference_mode()
@@ -150,9 +150,9 @@ class BeatsNetwork:
         if not self.config.layer_norm_first:
             x = self.norm(x)
         shape = x.shape
-        scratch = self._scratch(*shape[:2])
         bias = self._bias(shape[1])
         x = x.reshape(-1, shape[2])
+        scratch = self._scratch(len(x))
         result = {0: x.reshape(shape)} if 0 in wanted else {}
         for number, block in enumerate(self.blocks[: max(wanted)], 1):
             x = self._run(block, x, shape[0], bias, scratch)
@@ -174,19 +174,14 @@ class BeatsNetwork:
             return None
         return relative_bias(self.table, tokens, self.config.max_distance)
 
-    def _scratch(self, batch: int, tokens: int) -> Scratch:
-        rows, heads = batch * tokens, self.config.encoder_attention_heads
-        if self.device.type == "cpu":
-            heads = min(heads, max(1, CPU_BIAS_ELEMENTS // (batch * tokens * tokens)))
-
-        def empty(*shape: int) -> torch.Tensor:
-            return torch.empty(shape, dtype=self.product_dtype, device=self.device)
+    def _scratch(self, rows: int) -> Scratch:
+        def empty(columns: int) -> torch.Tensor:
+            return torch.empty((rows, columns), dtype=self.product_dtype, device=self.device)
 
         return Scratch(
-            mixed=empty(rows, len(self.blocks[0].attention.bias)),
-            hidden=empty(rows, self.config.encoder_ffn_embed_dim),
-            update=empty(rows, self.width),
-            bias=empty(batch, heads, tokens, tokens),
+            mixed=empty(len(self.blocks[0].attention.bias)),
+            hidden=empty(self.config.encoder_ffn_embed_dim),
+            update=empty(self.width),
         )
 
     def _run(
@@ -209,24 +204,11 @@ class BeatsNetwork:
     def _attend(
         self, block: Block, x: torch.Tensor, batch: int, bias: torch.Tensor | None, scratch: Scratch
     ) -> torch.Tensor:
-        """softmax(q k^T + gate bias) v of all heads: (rows, width) to (rows, width)."""
-        heads, width = self.config.encoder_attention_heads, self.width
+        """Attention of all heads: (rows, width) to (rows, width)."""
         mixed = block.attention(x, out=scratch.mixed).reshape(batch, -1, scratch.mixed.shape[1])
-        q, k, v = heads_of(mixed, heads, width)
-        gate = self._gate(block, mixed[..., 3 * width :])
-        at_once = scratch.bias.shape[1]
-        context = []
-        for start in range(0, heads, at_once):
-            part = slice(start, start + at_once)
-            mask = None
-            if bias is not None:
-                mask = scratch.bias[:, : min(at_once, heads - start)]
-                if gate is None:
-                    mask.copy_(bias[part])
-                else:
-                    torch.mul(gate[:, part], bias[part], out=mask)
-            context.append(scaled_dot_product_attention(q[:, part], k[:, part], v[:, part], mask, scale=1.0))
-        return torch.cat([part.transpose(1, 2) for part in context], dim=2).reshape(x.shape)
+        q, k, v = heads_of(mixed, self.config.encoder_attention_heads, self.width)
+        gate = self._gate(block, mixed[..., 3 * self.width :])
+        return self.attend(q, k, v, bias, gate).reshape(x.shape)
 
     def _gate(self, block: Block, numbers: torch.Tensor) -> torch.Tensor | None:
         """(batch, heads, tokens, 1) factor of the bias: a (c scale - 1) + 2, a and c sigmoids."""
