@@ -53,6 +53,8 @@ class Fault:
         Answer ranges with the whole body.
     pause_at : float, optional
         Send this share of the body, then nothing until the client is gone.
+    bytes_per_s : float, optional
+        A slow line, to look at the progress bar.
     """
 
     status: int | None = None
@@ -62,6 +64,7 @@ class Fault:
     body: bytes | None = None
     ignore_range: bool = False
     pause_at: float | None = None
+    bytes_per_s: float | None = None
     times: int | None = None
 
 
@@ -207,6 +210,13 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             # A changing date must not make anybody fetch again.
             headers["Last-Modified"] = self.date_time_string(time.time())
             headers["Accept-Ranges"] = "bytes"
+            if fault.bytes_per_s is not None:
+                self._answer(request, status, headers, b"", announced=len(part))
+                for start in range(0, len(part), step := max(1, int(fault.bytes_per_s / 20))):
+                    self.wfile.write(part[start : start + step])
+                    time.sleep(0.05)
+                request.sent = len(part)
+                return
             share = fault.reset_at if fault.reset_at is not None else fault.close_at
             if fault.pause_at is not None:
                 self._answer(
@@ -437,9 +447,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--years", type=int, nargs="+", default=list(range(2020, 2027)))
     parser.add_argument("--duration", type=float, default=1.5, help="seconds of a clip")
+    parser.add_argument("--rate", type=float, help="bytes a second of every download")
     arguments = parser.parse_args()
     with Server() as server:
         registry = simulate(server, arguments.folder, arguments.years, Size(duration_s=arguments.duration))
+        if arguments.rate:
+            server.faults |= {name: Fault(bytes_per_s=arguments.rate) for _, name in server.files}
         print(f"export ASDFLOW_ZENODO={server.url} ASDFLOW_DATASETS={registry.resolve()}", flush=True)
         threading.Event().wait()
 

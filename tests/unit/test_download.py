@@ -15,6 +15,7 @@ from asdflow.download.checks import megabytes, room, split_checksum
 from asdflow.download.locking import slot
 from asdflow.download.progress import Progress
 from asdflow.errors import ConfigError, FetchError
+from asdflow.job import Tee
 
 BODY = b"anomalous sound"
 
@@ -160,16 +161,43 @@ class TestProgress:
             progress.advance(4_000_000)
         assert stream.getvalue() == "a: 4.0 MB, 2.0 MB/s\n"
 
-    def test_a_terminal_gets_a_bar(self):
-        class Terminal(io.StringIO):
-            def isatty(self):
-                return True
-
+    def test_a_terminal_gets_a_bar_and_at_the_end_one_line(self, clock):
         stream = Terminal()
-        with Progress("dev_fan.zip", 1000, stream=stream) as progress:
-            progress.advance(500)
-            progress.bar.refresh()
-        assert "dev_fan.zip:  50%" in stream.getvalue() and "\n" not in stream.getvalue().strip("\r\n")
+        with Progress("dev_fan.zip", 300_000_000, stream=stream) as progress:
+            clock[0] += 10
+            progress.advance(150_000_000)
+            drawn = stream.getvalue()
+            progress.advance(150_000_000)  # too soon to draw again
+            assert stream.getvalue() == drawn
+        assert "dev_fan.zip:  50%|" in drawn and "150M/300M [00:10<00:10, 15.0MB/s]" in drawn
+        assert "\n" not in drawn
+        assert stream.getvalue().count("\n") == 1
+        assert stream.getvalue().endswith("dev_fan.zip: 300.0 MB of 300.0 MB (100 %), 30.0 MB/s\n")
+
+    def test_a_bar_has_a_line_of_its_own_and_leaves_the_cursor_where_it_was(self, clock):
+        stream = Terminal()
+        with Progress("dev_fan.zip", 300_000_000, stream=stream, row=2) as progress:
+            clock[0] += 10
+            progress.advance(150_000_000)
+            down, _, up = stream.getvalue().partition("dev_fan.zip")
+            assert down.count("\n") == 2 and up.count("\x1b[A") == 2 and up.endswith("\r")
+
+    def test_a_log_beside_the_terminal_gets_plain_lines(self, clock):
+        terminal, log = Terminal(), io.StringIO()
+        with Progress("dev_fan.zip", 300_000_000, stream=Tee(log, terminal)) as progress:
+            clock[0] += 11
+            progress.advance(110_000_000)
+        lines = log.getvalue().splitlines()
+        assert lines[0] == "dev_fan.zip: 110.0 MB of 300.0 MB (36 %), 10.0 MB/s, 0:19 left"
+        assert "\x1b" not in log.getvalue() and "36 %" not in terminal.getvalue().split("\r")[1]
+        assert "dev_fan.zip:  37%|" in terminal.getvalue()
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
 
 
 def test_sizes_read_well():

@@ -31,21 +31,31 @@ def locked(path: str | Path) -> Iterator[None]:
 
 
 @contextmanager
-def slot(folder: str | Path | None, count: int) -> Iterator[None]:
-    """Hold one of `count` places in `folder` for the block; waits until one is free. None: no bound."""
+def slot(folder: str | Path | None, count: int) -> Iterator[int]:
+    """Hold one of `count` places in `folder` for the block, and give its number; waits until one is free.
+
+    None: no bound, and always place 0.
+    """
     if folder is None:
-        yield
+        yield 0
         return
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     descriptors = [os.open(folder / f"{i}.lock", os.O_RDWR | os.O_CREAT, 0o644) for i in range(count)]
     try:
-        while not any(_lock(each, fcntl.LOCK_EX | fcntl.LOCK_NB, folder) for each in descriptors):
+        while (place := _first_free(descriptors, folder)) is None:
             time.sleep(POLL_S)
-        yield
+        yield place
     finally:
         for each in descriptors:
             os.close(each)
+
+
+def _first_free(descriptors: list[int], folder: Path) -> int | None:
+    for place, descriptor in enumerate(descriptors):
+        if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, folder):
+            return place
+    return None
 
 
 def _lock(descriptor: int, operation: int, path: Path) -> bool:

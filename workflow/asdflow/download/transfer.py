@@ -73,10 +73,12 @@ def fetch(
                 return target
             remedy = "It is not the published file. Move it away and run again to fetch that."
             raise FetchError(target, fault, remedy)
-        with slot(slots, policy.connections):
+        with slot(slots, policy.connections) as place:
             for url in urls:
                 try:
-                    _receive(url, partial, target.name, checksum, size, policy)
+                    # A line of the terminal below the cursor, which stays free for what others print.
+                    attempts = _Attempts(policy, url, target.name, row=place + 1 if slots else 0)
+                    _receive(url, partial, checksum, size, attempts)
                 except Refused as reason:
                     reasons.append(f"{url}: {reason}")
                     continue
@@ -107,16 +109,15 @@ def read(urls: Sequence[str], *, policy: Policy | None = None, limit: int = 1 <<
     )
 
 
-def _receive(url: str, partial: Path, name: str, checksum: str, size: int | None, policy: Policy) -> None:
+def _receive(url: str, partial: Path, checksum: str, size: int | None, attempts: _Attempts) -> None:
     """Complete `partial` from one source and check it. Raises Refused, or FetchError for a small disk."""
-    attempts = _Attempts(policy, url, name)
     fresh = not partial.exists()  # bytes of an earlier run may be of another file: worth one fresh start
     with _session() as session:
         while True:
             have = _length(partial)
             if size is not None and have > size:
                 partial.unlink()
-            elif (size is not None and have == size) or _append(session, url, partial, name, size, attempts):
+            elif (size is not None and have == size) or _append(session, url, partial, size, attempts):
                 fault = verify(partial, checksum, size)
                 if fault is None:
                     _flush(partial)
@@ -124,11 +125,11 @@ def _receive(url: str, partial: Path, name: str, checksum: str, size: int | None
                 partial.unlink()
                 if fresh:
                     raise Refused(f"the file {fault}")
-                _say(name, f"the continued file {fault}; it is fetched anew")
+                _say(attempts.name, f"the continued file {fault}; it is fetched anew")
                 fresh = True
 
 
-def _append(session: Any, url: str, partial: Path, name: str, size: int | None, attempts: _Attempts) -> bool:
+def _append(session: Any, url: str, partial: Path, size: int | None, attempts: _Attempts) -> bool:
     """Ask for what is missing and append it. True at the end of the body, False when to try again."""
     have = _length(partial)
     total = size
@@ -152,7 +153,8 @@ def _append(session: Any, url: str, partial: Path, name: str, size: int | None, 
             total = size or announced
             if total is not None:
                 room(partial, total - have)
-            with open(partial, "ab" if have else "wb") as file, Progress(name, total, have) as progress:
+            progress = Progress(attempts.name, total, have, row=attempts.row)
+            with open(partial, "ab" if have else "wb") as file, progress:
                 for piece in _pieces(response):
                     file.write(piece)
                     progress.advance(len(piece))
@@ -184,10 +186,13 @@ def _small(url: str, policy: Policy, limit: int) -> bytes:
 
 
 class _Attempts:
-    """Retry budget of one source: waits before the next attempt, or raises Refused when it is spent."""
+    """Retry budget of one source: waits before the next attempt, or raises Refused when it is spent.
 
-    def __init__(self, policy: Policy, url: str, name: str) -> None:
-        self.policy, self.url, self.name = policy, url, name
+    `name` and `row` say what progress is called, and where in a terminal it is drawn.
+    """
+
+    def __init__(self, policy: Policy, url: str, name: str, row: int = 0) -> None:
+        self.policy, self.url, self.name, self.row = policy, url, name, row
         self.retry, self.furthest = policy.retry(), 0
 
     def reached(self, length: int, total: int | None) -> None:
