@@ -66,3 +66,9 @@ def test_nan_in_the_bank_names_the_row(data):
 def test_density_around_a_mean_is_refused_with_the_reason():
     with pytest.raises(ConfigError, match="compares a clip with a mean"):
         build.detector({"backend": {"name": "mahalanobis"}, "normalization": {"name": "density_ratio"}})
+
+
+def test_an_error_names_the_detector_as_it_is_configured_and_nothing_else():
+    detector = build.detector({"backend": {"name": "mahalanobis"}, "normalization": {"name": "zscore"}})
+    assert repr(detector).startswith("detector mahalanobis(variant='pooled') + zscore(")
+    assert "refuses" not in repr(detector)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -209,5 +210,5 @@ _ACTS = {"bank": "the bank", "reference": "distances to references", "scores": "
 
 def _written(part: Any) -> str:
     """A member as it is written in a configuration, with its parameters that are set."""
-    shown = [f"{key}={getattr(part, key)!r}" for key in part.__dataclass_fields__]
+    shown = [f"{field.name}={getattr(part, field.name)!r}" for field in fields(part)]
     return f"{part.name}({', '.join(shown)})" if shown else part.name
