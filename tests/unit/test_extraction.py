@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from dataclasses import dataclass, field
@@ -330,7 +332,8 @@ def test_progress_in_a_log_is_plain_lines_with_rate_and_remaining_time(capsys, m
     ]
 
 
-def test_torch_keeps_to_one_thread_during_extraction_and_gets_its_threads_back(tmp_path):
+@pytest.mark.parametrize(("side_by_side", "during"), [(False, 1), (True, 3)])
+def test_torch_has_several_threads_only_where_they_change_no_bit(tmp_path, side_by_side, during):
     import torch
 
     seen = []
@@ -343,13 +346,83 @@ def test_torch_keeps_to_one_thread_during_extraction_and_gets_its_threads_back(t
             seen.append(torch.get_num_threads())
             return {"a": waveforms.reshape(len(waveforms), -1, 4, 25)}
 
+    Torch.side_by_side = side_by_side
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        extract(clips(2), wave, Torch(), tmp_path / "f.parquet", {}, progress=False)
-        assert set(seen) == {1} and torch.get_num_threads() == 2
+        extract(clips(2), wave, Torch(), tmp_path / "f.parquet", {}, threads=3, progress=False)
+        assert set(seen) == {during} and torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_threads(tmp_path):
+    for threads in (1, 3):
+        run(tmp_path / f"{threads}.parquet", 40, threads=threads)
+    assert sha(tmp_path / "1.parquet") == sha(tmp_path / "3.parquet")
+
+
+def test_the_next_clips_are_decoded_while_the_encoder_computes(tmp_path):
+    asked = threading.Event()
+
+    class Waiting(Blocks):
+        def _forward(self, waveforms):
+            assert asked.wait(20), "clips of the next window were not asked for"
+            return super()._forward(waveforms)
+
+    def load(row, rate):
+        if row["clip"] == name(2 * LOOKAHEAD):  # first clip of the second window
+            asked.set()
+        return wave(row, rate)
+
+    extract(clips(20), load, Waiting(), tmp_path / "f.parquet", {}, batch=2, progress=False)
+
+
+def test_frames_are_written_while_the_encoder_computes(tmp_path, monkeypatch):
+    written = threading.Event()
+    add = frames.FrameWriter.add
+    monkeypatch.setattr(frames.FrameWriter, "add", lambda *row: (add(*row), written.set()))
+
+    class Waiting(Blocks):
+        def _forward(self, waveforms):
+            assert not self.calls or written.wait(20), "frames of the batch before were not written"
+            return super()._forward(waveforms)
+
+    extract(clips(8), wave, Waiting(), tmp_path / "f.parquet", {}, batch=2, progress=False)
+    assert written.is_set()
+
+
+def test_frames_that_wait_to_be_written_are_bounded(tmp_path, monkeypatch):
+    made, added, most = 0, 0, 0
+    add = frames.FrameWriter.add
+
+    def slow(self, *row):
+        nonlocal added
+        time.sleep(0.002)
+        added += 1
+        add(self, *row)
+
+    class Counting(Blocks):
+        def _forward(self, waveforms):
+            nonlocal made, most
+            most = max(most, made - added)
+            made += len(waveforms)
+            return super()._forward(waveforms)
+
+    monkeypatch.setattr(frames.FrameWriter, "add", slow)
+    same = lambda row, rate: wave(row, rate, (1000,))  # noqa: E731
+    extract(clips(60), same, Counting(), tmp_path / "f.parquet", {}, batch=3, progress=False)
+    assert 3 <= most <= 2 * 3
+
+
+def test_a_full_disk_stops_the_extraction_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(self, *row):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(frames.FrameWriter, "add", full)
+    with pytest.raises(ProductError, match="disk is full"):
+        run(tmp_path / "f.parquet", 40)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_several_layers_need_a_name_where_one_is_asked_for():

@@ -1,10 +1,15 @@
-"""Clips to frames: an encoder over every clip of a table, in bounded memory, one whole file at the end."""
+"""Clips to frames: an encoder over every clip of a table, in bounded memory, one whole file at the end.
+
+While the encoder computes one window of clips, the next is decoded and the frames of the last are written,
+each in threads of their own: on a CPU this costs nothing, and a GPU never waits for a disk.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +18,12 @@ import pyarrow as pa
 
 from asdflow.encoders.base import Encoder, check_waveforms
 from asdflow.errors import DataError
-from asdflow.frames import frame_writer, merge, open_frames, read_clip, read_frames
+from asdflow.frames import FrameWriter, frame_writer, merge, open_frames, read_clip, read_frames
 from asdflow.progress import Progress
 
 __all__ = ["extract", "merge", "open_frames", "read_clip", "read_frames"]
 
-LOOKAHEAD = 4  # batches of waveforms held, so that clips of equal length find each other
+LOOKAHEAD = 4  # batches of waveforms in a window, so that clips of equal length find each other
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 Load = Callable[[Mapping[str, Any], int], np.ndarray]
@@ -30,7 +35,8 @@ def extract(
     encoder: Encoder,
     path: str | Path,
     made_by: Mapping[str, Any],
-    batch: int = 4,
+    batch: int | None = None,
+    threads: int = 1,
     progress: bool = True,
     label: str = "",
 ) -> None:
@@ -42,7 +48,7 @@ def extract(
         Any order; `clip` names must be unique.
     load : callable
         `load(row, rate)` gives the (samples,) float waveform of a clip at `rate` Hz; `row` is the clip's row
-        as a dict.
+        as a dict. Called from several threads.
     encoder : Encoder
         Its selected layers come from one pass. Its `stored_bands` says whether bands are averaged, its
         `storage` whether values are rounded to float16.
@@ -50,9 +56,12 @@ def extract(
         Product of schema "frames". It exists afterwards with every clip, or is untouched.
     made_by : mapping
         Every parameter that decides the content.
-    batch : int
-        Largest number of clips of equal length in one call of the encoder. The result does not depend on it
-        where the encoder's does not.
+    batch : int, optional
+        Largest number of clips of equal length in one call of the encoder, by default what suits it. The
+        result does not depend on it where the encoder's does not.
+    threads : int
+        Cores for the encoder, if its bits do not depend on their number (`Encoder.side_by_side`; others keep
+        to one), and clips decoded at a time.
     progress : bool
         Report clips a second and the remaining time on stderr.
     label : str
@@ -65,23 +74,77 @@ def extract(
     """
     order = np.argsort(np.array(clips.column("clip").to_pylist(), dtype=object), kind="stable")
     clips = clips.take(pa.array(order))
+    batch = batch or encoder.batch
     with (
-        one_thread(encoder),
+        torch_threads(encoder, threads),
         Progress(clips.num_rows, label, show=progress) as shown,
         frame_writer(path, made_by) as writer,
+        Behind(writer, batch) as behind,
+        closing(_windows(clips, load, encoder, batch * LOOKAHEAD, threads)) as windows,
     ):
-        for start in range(0, clips.num_rows, batch * LOOKAHEAD):
-            rows = clips.slice(start, batch * LOOKAHEAD).to_pylist()
-            for row, frames in zip(rows, _encode(rows, load, encoder, batch, shown), strict=True):
+        for rows, waveforms in windows:
+            for row, frames in zip(rows, _encode(rows, waveforms, encoder, batch, shown), strict=True):
                 for layer in sorted(frames):
-                    writer.add(row["clip"], layer, frames[layer])
+                    behind.add(row["clip"], layer, frames[layer])
+
+
+class Behind:
+    """Writes rows in a thread of its own, in order; at most `ahead` of them wait.
+
+    As a context it ends when all rows are written. An error of the writer appears in a later `add`, or there.
+    """
+
+    def __init__(self, writer: FrameWriter, ahead: int) -> None:
+        self.writer, self.ahead = writer, ahead
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="asdflow-writer")
+        self._waiting: deque[Future] = deque()
+
+    def add(self, clip: str, layer: str, frames: np.ndarray) -> None:
+        """As `FrameWriter.add`."""
+        self._waiting.append(self._thread.submit(self.writer.add, clip, layer, frames))
+        while len(self._waiting) > self.ahead:
+            self._waiting.popleft().result()
+
+    def __enter__(self) -> Behind:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=kind is not None)
+        if kind is None:
+            for written in self._waiting:
+                written.result()
+
+
+def _windows(
+    clips: pa.Table, load: Load, encoder: Encoder, size: int, threads: int
+) -> Iterator[tuple[list[dict], list[np.ndarray]]]:
+    """Rows and waveforms of `size` clips at a time; the next ones are decoded while these are used.
+
+    The waveforms of a window are let go when the next one is asked for.
+    """
+
+    def ask(start: int) -> tuple[list[dict], list[Future]]:
+        rows = clips.slice(start, size).to_pylist()
+        return rows, [readers.submit(_load, row, load, encoder) for row in rows]
+
+    readers = ThreadPoolExecutor(threads, thread_name_prefix="asdflow-reader")
+    try:
+        coming = ask(0)
+        for start in range(size, clips.num_rows + size, size):
+            rows, asked = coming
+            waveforms = [waveform.result() for waveform in asked]
+            del asked
+            coming = ask(start)
+            yield rows, waveforms
+            waveforms.clear()
+    finally:
+        readers.shutdown(cancel_futures=True)
 
 
 def _encode(
-    rows: list[dict], load: Load, encoder: Encoder, batch: int, shown: Progress
+    rows: list[dict], waveforms: list[np.ndarray], encoder: Encoder, batch: int, shown: Progress
 ) -> Iterator[dict[str, np.ndarray]]:
     """{layer: (time, bands, channels)} of each row, in order; equal lengths are encoded together."""
-    waveforms = [_load(row, load, encoder) for row in rows]
     groups: dict[int, list[int]] = defaultdict(list)
     for index, waveform in enumerate(waveforms):
         groups[len(waveform)].append(index)
@@ -130,15 +193,15 @@ def _stored(frames: np.ndarray, encoder: Encoder, layer: str, row: dict) -> np.n
 
 
 @contextmanager
-def one_thread(encoder: Encoder) -> Iterator[None]:
-    """Keep torch to one thread: the same bits on any machine's number of cores; Snakemake runs many jobs."""
+def torch_threads(encoder: Encoder, threads: int) -> Iterator[None]:
+    """Let torch have as many threads, or one where bits would depend on their number."""
     if encoder.library != "torch":
         yield
         return
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads if encoder.side_by_side else 1)
     try:
         yield
     finally:

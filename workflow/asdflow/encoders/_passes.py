@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     import torch
 
 Device = Annotated[
-    str, Field(pattern=r"^(cpu|cuda(:\d+)?)$", description="Where the network runs: cpu, cuda, cuda:1.")
+    str,
+    Field(
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="Where the network runs: cpu, cuda, cuda:1; auto is cuda where there is a GPU, else cpu.",
+    ),
 ]
 Precision = Annotated[
     Literal["float32", "bfloat16", "float16"],
@@ -40,6 +44,8 @@ def torch_device(name: str, device: str) -> torch.device:
     """The device, or ConfigError when this machine does not have it."""
     import torch
 
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.device_count() else "cpu")
     wanted = torch.device(device)
     if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
         raise ConfigError(
@@ -57,12 +63,20 @@ class Passes:
     has threads. So a clip's bits depend neither on its neighbours nor on the number of threads, intermediate
     results stay in the cache, and no core waits for another between two operations.
 
-    On CUDA a pass is the whole batch; when memory runs out, passes are halved for good.
+    On CUDA a pass is the whole batch, copied from and to page-locked memory; when memory runs out, passes are
+    halved for good. Where they were halved depends on the GPU alone as long as nothing else uses its memory.
+
+    Parameters
+    ----------
+    device : torch.device
+    whole : bool, optional
+        Whether a pass is the whole batch; default: not on the CPU.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, whole: bool | None = None) -> None:
         self.device = device
-        self.size: int | None = None  # clips in a pass on CUDA, None for all
+        self.whole = device.type != "cpu" if whole is None else whole
+        self.size: int | None = None  # clips in a pass of whole batches, None for all
         self._pool: ThreadPoolExecutor | None = None
         self._workers = 0
 
@@ -71,11 +85,11 @@ class Passes:
 
         Raises torch.OutOfMemoryError when a single clip does not fit.
         """
-        results = Results(len(batch))
-        if self.device.type == "cpu":
-            self._on_cores(compute, batch, results)
+        results = Results(len(batch), page_locked=self.whole)
+        if self.whole:
+            self._halving(compute, batch.pin_memory(), results)
         else:
-            self.halving(lambda part: compute(self._upload(part)), batch, results)
+            self._on_cores(compute, batch, results)
         return results.tensors
 
     def _on_cores(self, compute: Compute, batch: torch.Tensor, results: Results) -> None:
@@ -94,7 +108,7 @@ class Passes:
         for running in [self._pool.submit(one, row) for row in range(len(batch))]:
             running.result()
 
-    def halving(self, compute: Compute, batch: torch.Tensor, results: Results) -> None:
+    def _halving(self, compute: Compute, batch: torch.Tensor, results: Results) -> None:
         """Passes of `size` clips one after the other, smaller ones after memory ran out."""
         import torch
 
@@ -102,24 +116,26 @@ class Passes:
         while start < len(batch):
             part = batch[start : start + (self.size or len(batch))]
             try:
-                done = compute(part)
+                done = compute(part.to(self.device, non_blocking=True))
             except torch.OutOfMemoryError:
                 if len(part) == 1:
                     raise
-                self.size = len(part) // 2
+                done, self.size = None, len(part) // 2
+            if done is None:  # outside of `except`, whose traceback holds the tensors of the failed pass
+                torch.cuda.empty_cache()
                 continue
             results.store(done, start)
             start += len(part)
 
-    def _upload(self, part: torch.Tensor) -> torch.Tensor:
-        return part.pin_memory().to(self.device, non_blocking=True)
-
 
 class Results:
-    """Tensors for all clips, filled row by row from any thread."""
+    """Tensors for all clips, filled row by row from any thread.
 
-    def __init__(self, clips: int) -> None:
-        self.clips, self.tensors = clips, {}
+    `page_locked` memory is what a GPU writes to at full speed.
+    """
+
+    def __init__(self, clips: int, page_locked: bool = False) -> None:
+        self.clips, self.page_locked, self.tensors = clips, page_locked, {}
         self._lock = threading.Lock()
 
     def store(self, done: dict[str, torch.Tensor], start: int) -> None:
@@ -129,7 +145,8 @@ class Results:
         for key, value in done.items():
             with self._lock:
                 if key not in self.tensors:
-                    self.tensors[key] = torch.empty((self.clips, *value.shape[1:]), dtype=torch.float32)
+                    room = torch.empty((self.clips, *value.shape[1:]), dtype=torch.float32)
+                    self.tensors[key] = room.pin_memory() if self.page_locked else room
             self.tensors[key][start : start + len(value)] = value
 
 

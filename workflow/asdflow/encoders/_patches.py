@@ -13,7 +13,7 @@ import numpy as np
 from asdflow import checkpoints, kaldi
 from asdflow.encoders._clips import NumberedLayers, UnequalClips, canonical_layers, layer_number, numbered
 from asdflow.encoders._passes import Checkpoint, Device, Passes, Precision, Unverified, torch_device
-from asdflow.encoders.base import Storage, check_layers, check_waveforms, convert, is_torch
+from asdflow.encoders.base import Storage, StoredBands, check_layers, check_waveforms, convert, is_torch
 from asdflow.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ class PatchTransformer(UnequalClips):
     device: Device = "cpu"
     precision: Precision = "float32"
     storage: Storage = "float32"
+    stored_bands: StoredBands = "keep"
 
     sample_rate = RATE
+    side_by_side = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", canonical_layers(self.name, self.layers))

@@ -28,6 +28,9 @@ StoredBands = Annotated[
     Field(description="Whether stored frames keep their frequency bands or hold the mean over them."),
 ]
 
+CPU_BATCH = 4  # little memory, and enough for as many cores
+GPU_BATCH = 64  # of 10 s: the products of a base-size network then fill any GPU
+
 
 class Encoder(ABC):
     """Waveforms to frozen features.
@@ -41,6 +44,9 @@ class Encoder(ABC):
 
     #: What `_forward` is given: float32 arrays of this library.
     library: ClassVar[Literal["numpy", "torch"]] = "torch"
+    #: Whether the clips of a batch run side by side, each on one thread: bits then do not depend on torch's
+    #: number of threads, and the extraction lets it have all of its own.
+    side_by_side: ClassVar[bool] = False
     #: Name in the registry, set by `register`.
     name: ClassVar[str]
 
@@ -49,6 +55,21 @@ class Encoder(ABC):
     # What the extraction stores; a member may make these parameters.
     storage: str = "float32"
     stored_bands: str = "keep"
+
+    @property
+    def runs_on(self) -> str:
+        """Kind of device that computes, "cpu" or "cuda", by the parameter `device` where there is one."""
+        device = getattr(self, "device", "cpu")
+        if device == "auto":
+            import torch
+
+            return "cuda" if torch.cuda.device_count() else "cpu"
+        return device.partition(":")[0]
+
+    @property
+    def batch(self) -> int:
+        """Clips of equal length in one call that suit the encoder where it runs."""
+        return CPU_BATCH if self.runs_on == "cpu" else GPU_BATCH
 
     @property
     @abstractmethod

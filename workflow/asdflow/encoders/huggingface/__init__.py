@@ -75,6 +75,8 @@ class HuggingFace(UnequalClips):
     storage: Storage = "float32"
     stored_bands: StoredBands = "keep"
 
+    side_by_side = True
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", canonical_layers(self.name, self.layers))
         if self.revision is None:
