@@ -114,7 +114,7 @@ def test_a_normal_form_holds_every_parameter():
         ("detectors.nn.backend", {"name": "knn", "metric": "cosin"}, "detectors.nn.backend.metric", "cosine"),
         ("datasets.own.kind", "factoy", "datasets.own.kind", "factory"),
         ("datasets.own.duration", 3, "datasets.own.duration", "duration_s"),
-        ("encoders.logmel.bands", "keeep", "encoders.logmel.bands", "keep"),
+        ("poolings.mean.bands", "keeep", "poolings.mean.bands", "keep"),
         ("poolings.mean", {}, "poolings.mean", "name"),
         ("metrics.rounds", 3, "metrics.rounds", "100"),
         ("report.system", "best", "report.system", "nn"),
