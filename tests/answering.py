@@ -51,7 +51,7 @@ class Server:
 def serving() -> Iterator[Server]:
     """A server that runs within the block."""
     server = Server()
-    threading.Thread(target=server.http.serve_forever, daemon=True).start()
+    threading.Thread(target=server.http.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield server
     finally:
