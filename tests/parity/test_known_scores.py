@@ -85,6 +85,12 @@ def test_published_overall_scores_are_met_to_two_decimals(daco, system):
     assert 100 * daco.scores[system].overall == pytest.approx(DACO[system], abs=0.00501)
 
 
+def test_the_difference_to_a_sum_over_sixteen_neighbours_is_near_chance(daco):
+    """Not in the published table; its authors' sum in place of a mean makes it collapse to about 50 %."""
+    assert 49.0 < 100 * daco.scores["ldn-diff-K16"].overall < 51.0
+    assert set(daco.scores) == {*DACO, "ldn-diff-K16"}
+
+
 @pytest.mark.parametrize("system", DACO_MACHINES)
 def test_published_values_of_each_machine_are_met(daco, system):
     rows = {row["machine"]: row for row in daco.scores[system].table.to_pylist()}

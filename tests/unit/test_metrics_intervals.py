@@ -14,6 +14,7 @@ from asdflow.errors import ConfigError, DataError
 from asdflow.metrics import evaluate, official
 from asdflow.metrics.labels import labels
 from asdflow.metrics.measure import SIMPLE_JOINT
+from asdflow.metrics.resampled import matrix
 from asdflow.metrics.resampling import units
 
 
@@ -322,3 +323,27 @@ def test_importing_the_metrics_loads_neither_scipy_nor_sklearn_nor_torch():
     code = f"import asdflow.metrics, sys; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_thousand_resamples_cost_less_than_a_fiftieth_of_a_loop_over_scikit_learn():
+    """At a small size and in one run: the ratio of the benchmark, which is far above fifty."""
+    import importlib.util
+    import time
+    from pathlib import Path
+
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "metrics.py"
+    spec = importlib.util.spec_from_file_location("benchmark_of_metrics", path)
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    systems, label = benchmark.study(machines=3, systems=4, clips=200)
+
+    def seconds(work) -> float:
+        begin = time.perf_counter()
+        work()
+        return time.perf_counter() - begin
+
+    known = labels(**label)
+    score, groups = matrix(systems, known), units(known)
+    ours = min(seconds(lambda: evaluate(systems, **label, rounds=1000)) for _ in range(2))
+    loop = min(seconds(lambda: benchmark.loop(score, known, groups, 3)) for _ in range(2)) * 1000 / 3
+    assert ours < loop / 50

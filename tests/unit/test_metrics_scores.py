@@ -87,6 +87,21 @@ def test_official_2020_is_an_arithmetic_mean_within_machines_first(clips):
     assert official_2020(**without_domain).overall == pytest.approx(np.mean(machines), abs=1e-12)
 
 
+def test_eight_clips_scored_by_hand():
+    """Each wins in pairs; the one clip above every normal one gives pAUC 1/2 (1 + 0.045 / 0.095) = 14/19."""
+    score = [1, 4, 2, 6, 3, 7, 5, 8]
+    anomaly = [0, 0, 0, 0, 1, 1, 1, 1]
+    domain = [0, 0, 1, 1, 0, 0, 1, 1]
+    exact = pytest.approx
+    row = official(score, anomaly, domain, "fan").table.to_pylist()[0]
+    assert (row["auc_source"], row["auc_target"], row["pauc"]) == (7 / 8, 6 / 8, exact(14 / 19, abs=1e-15))
+    assert official(score, anomaly, domain, "fan").overall == exact(18 / 23, abs=1e-15)
+    assert simple(score, anomaly, domain, "fan").overall == exact(84 / 113, abs=1e-15)
+    assert simple(score, anomaly, domain, "fan", pauc="joint").overall == exact(126 / 169, abs=1e-15)
+    assert official_2021(score, anomaly, domain, "fan").overall == exact(84 / 113, abs=1e-15)
+    assert official_2020(score, anomaly, "fan").overall == exact(471 / 608, abs=1e-15)
+
+
 def test_sections_are_separate_terms_even_of_one_machine(clips):
     """Scores of two sections need not share a scale: shifting one changes nothing."""
     shifted = clips | {"score": clips["score"] + 100.0 * (clips["section"] == "01")}
