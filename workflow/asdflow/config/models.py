@@ -24,6 +24,18 @@ class MetricsOptions(Model):
     confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Coverage of the intervals.")
 
 
+class ExtractionOptions(Model):
+    """How frames are computed; none of it changes them."""
+
+    shards: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Jobs into which the clips of each machine are split, so that several cores, GPUs or "
+        "computers work on one machine; their frames are joined to the bytes that one job gives.",
+    )
+
+
 class ReportOptions(Model):
     """What the report shows besides its tables."""
 
@@ -60,7 +72,11 @@ class StudyModel(Model):
         default_factory=dict, description="Rules that make one score from those of several detectors."
     )
     figures: dict[Name, Any] = Field(
-        default_factory=dict, description="Pictures of the report; every registered figure if absent."
+        default_factory=dict,
+        description="Pictures of the report; every figure that fits the study if absent.",
+    )
+    extraction: ExtractionOptions = Field(
+        default_factory=ExtractionOptions, description="How frames are computed."
     )
     metrics: MetricsOptions = Field(default_factory=MetricsOptions, description="How systems are scored.")
     report: ReportOptions = Field(default_factory=ReportOptions, description="What the report shows.")

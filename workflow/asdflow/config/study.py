@@ -32,6 +32,7 @@ class Study:
     detectors: Mapping[str, dict]
     fusions: Mapping[str, dict]
     figures: Mapping[str, dict]
+    extraction: Mapping[str, Any]
     metrics: Mapping[str, Any]
     report: Mapping[str, Any]
     sweeps: Mapping[str, Mapping[str, Sweep]] = field(default_factory=dict)
@@ -84,10 +85,9 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Study:
         for name, (origin, spec) in poolings.items()
     }
     _require_features(files, axes)
-    if not axes["figures"]:
-        registry = AXES["figures"][0]
-        axes["figures"] = {name: _normal(registry, "name", {"name": name}) for name in registry.names()}
     specs, swept_detectors = _swept(files, "detectors", model.detectors)
+    if not axes["figures"]:
+        axes["figures"] = _figures(bool(swept_poolings or swept_detectors))
     detectors = {name: _detector(files, origin, spec) for name, (origin, spec) in specs.items()}
     members = {
         name: _members(files, name, wanted[name], tuple(detectors), swept_detectors)
@@ -110,6 +110,7 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Study:
     return Study(
         title=model.title,
         detectors=detectors,
+        extraction=model.extraction.model_dump(),
         metrics=model.metrics.model_dump(),
         report=model.report.model_dump(),
         sweeps={"poolings": swept_poolings, "detectors": swept_detectors},
@@ -192,6 +193,16 @@ def _members(
             f"Name detectors or sweeps, e.g. members: [{next(iter(swept))}].",
         )
     return tuple(name for name in detectors if name in chosen)
+
+
+def _figures(swept: bool) -> dict[str, dict]:
+    """Every registered figure; one that shows sweeps only where there are any."""
+    registry = AXES["figures"][0]
+    return {
+        name: _normal(registry, "name", {"name": name})
+        for name in registry.names()
+        if swept or not registry.member(name).needs_sweeps
+    }
 
 
 def _require_features(files: Sequence[Path], axes: Mapping[str, Mapping[str, dict]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from asdflow.plotting import Sheet
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 class Picture(ABC):
     """Base of every figure: a frozen dataclass whose fields are the options of its configuration entry."""
+
+    needs_sweeps: ClassVar[bool] = False
+    """Has something to show only where the study sweeps a parameter; it is not drawn unasked otherwise."""
 
     def draw(self, results: Results, dataset: str) -> Sheet:
         """Matplotlib figure of one data set, titled by its finding or question.

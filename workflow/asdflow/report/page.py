@@ -31,6 +31,7 @@ HEADINGS = {
     "effects": "What matters most",
     "distributions": "Scores by domain and label",
     "source_target": "Source against target",
+    "sensitivity": "Values of parameters",
 }
 TRAIT_MEANING = {
     "transductive": "Uses statistics of the test clips; these are not scored one by one.",
