@@ -22,7 +22,7 @@ import pytest
 from asdflow import frames, tables
 from asdflow.encoders.base import Encoder
 from asdflow.errors import ConfigError, DataError, ProductError
-from asdflow.extraction import LOOKAHEAD, extract, merge, open_frames, read_clip, read_frames
+from asdflow.extraction import LOOKAHEAD, extract, merge, open_frames, read_clip, read_frames, shard_of
 from asdflow.progress import Progress
 
 LENGTHS = (1000, 1600, 1000, 400)
@@ -121,14 +121,15 @@ def test_equal_lengths_go_through_the_encoder_together(tmp_path):
 
 
 @pytest.mark.parametrize("width", [1, 60])
-def test_shards_merge_to_the_bytes_of_the_whole(tmp_path, width):
-    layers = ("a", "b")
+@pytest.mark.parametrize("shards", [1, 3, 11, 14])
+def test_shards_merge_to_the_bytes_of_the_whole(tmp_path, width, shards):
+    layers, mixed = ("a", "b"), clips(11).take(np.random.default_rng(0).permutation(11))
     run(tmp_path / "whole.parquet", 11, layers=layers, width=width)
     parts = []
-    for shard, (first, count) in enumerate([(0, 4), (4, 1), (5, 6)]):
+    for shard in range(1, shards + 1):
         parts.append(tmp_path / f"{shard}.parquet")
-        run(parts[-1], table=clips(count, first), layers=layers, width=width)
-    merge(parts, tmp_path / "merged.parquet", {"by": "test"})
+        run(parts[-1], table=shard_of(mixed, shard, shards), layers=layers, width=width)
+    merge(parts, tmp_path / "merged.parquet")
     assert sha(tmp_path / "merged.parquet") == sha(tmp_path / "whole.parquet")
 
 
@@ -137,8 +138,30 @@ def test_shards_in_the_wrong_order_are_refused(tmp_path):
     run(parts[0], table=clips(4, 4))
     run(parts[1], table=clips(4, 0))
     with pytest.raises(ProductError, match=r"does not come after .* in the order of their clips"):
-        merge(parts, tmp_path / "merged.parquet", {})
+        merge(parts, tmp_path / "merged.parquet")
     assert not (tmp_path / "merged.parquet").exists()
+
+
+def test_every_clip_is_in_one_shard_and_shards_differ_by_one_clip_at_most():
+    for count, shards in ((10, 3), (7, 7), (3, 5), (0, 2)):
+        parts = [
+            shard_of(clips(count), shard, shards).column("clip").to_pylist() for shard in range(1, shards + 1)
+        ]
+        assert [clip for part in parts for clip in part] == [name(index) for index in range(count)]
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_shards_of_other_parameters_are_refused(tmp_path):
+    parts = [tmp_path / "0.parquet", tmp_path / "1.parquet"]
+    run(parts[0], table=clips(2))
+    extract(clips(2, 2), wave, Blocks(), parts[1], {"by": "another test"}, progress=False)
+    with pytest.raises(ProductError, match=r"1\.parquet.*was made from .*another test"):
+        merge(parts, tmp_path / "merged.parquet")
+
+
+def test_a_shard_that_is_absent_is_named(tmp_path):
+    with pytest.raises(ProductError, match=r"0\.parquet: does not exist"):
+        merge([tmp_path / "0.parquet"], tmp_path / "merged.parquet")
 
 
 def test_read_frames_gives_one_layer_in_order_in_batches_of_one_shape(tmp_path):

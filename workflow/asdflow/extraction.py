@@ -21,7 +21,7 @@ from asdflow.errors import DataError
 from asdflow.frames import FrameWriter, frame_writer, merge, open_frames, read_clip, read_frames
 from asdflow.progress import Progress
 
-__all__ = ["extract", "merge", "open_frames", "read_clip", "read_frames"]
+__all__ = ["extract", "merge", "open_frames", "read_clip", "read_frames", "shard_of"]
 
 LOOKAHEAD = 4  # batches of waveforms in a window, so that clips of equal length find each other
 FLOAT16_MAX = float(np.finfo(np.float16).max)
@@ -72,8 +72,7 @@ def extract(
     DataError
         A clip is too short for the encoder, not finite, or not mono; it is named.
     """
-    order = np.argsort(np.array(clips.column("clip").to_pylist(), dtype=object), kind="stable")
-    clips = clips.take(pa.array(order))
+    clips = _in_order(clips)
     batch = batch or encoder.batch
     with (
         torch_threads(encoder, threads),
@@ -86,6 +85,17 @@ def extract(
             for row, frames in zip(rows, _encode(rows, waveforms, encoder, batch, shown), strict=True):
                 for layer in sorted(frames):
                     behind.add(row["clip"], layer, frames[layer])
+
+
+def shard_of(clips: pa.Table, shard: int, shards: int) -> pa.Table:
+    """Clips of one of several jobs: number `shard`, from 1, of as many equal shares of consecutive clips."""
+    first, last = (number * clips.num_rows // shards for number in (shard - 1, shard))
+    return _in_order(clips).slice(first, last - first)
+
+
+def _in_order(clips: pa.Table) -> pa.Table:
+    order = np.argsort(np.array(clips.column("clip").to_pylist(), dtype=object), kind="stable")
+    return clips.take(pa.array(order))
 
 
 class Behind:

@@ -92,6 +92,7 @@ class FrameFile:
 
     def __init__(self, path: str | Path, file: pq.ParquetFile) -> None:
         self.path, self._file = path, file
+        self.made_by: dict[str, Any] = tables.provenance(file)["made_by"]
         names = file.schema_arrow.names
         clip, layer = names.index("clip"), names.index("layer")
         groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
@@ -187,9 +188,13 @@ class FrameFile:
 
 
 @contextmanager
-def open_frames(path: str | Path) -> Iterator[FrameFile]:
-    """Open a frames product. Raises ProductError when it is missing, damaged or another product."""
-    with tables.open_product(path, "frames") as file:
+def open_frames(path: str | Path, made_by: Mapping[str, Any] | None = None) -> Iterator[FrameFile]:
+    """Open a frames product.
+
+    Raises ProductError when it is missing, damaged or another product, or, where `made_by` is given, was made
+    from other parameters.
+    """
+    with tables.open_product(path, "frames", made_by) as file:
         yield FrameFile(path, file)
 
 
@@ -205,11 +210,17 @@ def read_clip(path: str | Path, clip: str, layer: str) -> np.ndarray:
         return file.clip(clip, layer)
 
 
-def merge(parts: Sequence[str | Path], path: str | Path, made_by: Mapping[str, Any]) -> None:
-    """Join files of consecutive clips, in order, into the bytes that one extraction of all of them gives."""
+def merge(parts: Sequence[str | Path], path: str | Path) -> None:
+    """Join files of consecutive clips, in order, into the bytes that one extraction of all of them gives.
+
+    Raises ProductError when a part is no frames product, was made from other parameters than the first one,
+    or does not come after the one before it.
+    """
+    with open_frames(parts[0]) as first:
+        made_by = first.made_by
     with frame_writer(path, made_by) as writer:
         for part in parts:
-            with open_frames(part) as file:
+            with open_frames(part, made_by) as file:
                 for row in file.rows():
                     writer.add(*row)
 

@@ -1,4 +1,4 @@
-"""Encoder features of one machine."""
+"""Encoder features of one machine, or of one shard of its clips."""
 
 from pathlib import Path
 
@@ -25,13 +25,16 @@ def main(snakemake):
         longest,
         noise=data.noise is not None,
     )
+    shard, shards = int(names.get("shard", 1)), int(names.get("shards", 1))
+    made_by = {"data": params.data, "sound": params.sound, "encoder": params.encoder}
     extraction.extract(
-        clips,
+        extraction.shard_of(clips, shard, shards),
         loader(data, names.dataset, Path.cwd(), longest),
         encoder,
         snakemake.output[0],
-        {"data": params.data, "sound": params.sound, "encoder": params.encoder},
-        label=f"{names.dataset} {names.encoder} {names.machine}",
+        made_by | {"runs_on": encoder.runs_on},
+        threads=snakemake.threads,
+        label=f"{names.dataset} {names.encoder} {names.machine} {shard}/{shards}".removesuffix(" 1/1"),
     )
 
 

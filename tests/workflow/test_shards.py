@@ -1,0 +1,40 @@
+"""A machine's extraction in several jobs, and on a GPU, in the real DAG."""
+
+from __future__ import annotations
+
+import pytest
+from project import CONFIG, Project
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+SHARDED = CONFIG + "extraction: {shards: 3}\n"
+
+
+def test_frames_of_three_shards_are_the_bytes_of_one_job_and_the_shards_are_gone(built, tmp_path):
+    project = Project.create(tmp_path / "project", SHARDED)
+    project.run("frames")
+    for machine in ("fan", "pump"):
+        file = f"results/frames/own/logmel/{machine}.parquet"
+        assert (project.folder / file).read_bytes() == (built.folder / file).read_bytes()
+    assert not list((project.folder / "results/shards").rglob("*.parquet"))
+    assert "Nothing to be done" in project.run("frames").stderr
+
+
+def test_shards_that_are_done_stay_done_when_a_run_is_interrupted(tmp_path):
+    project = Project.create(tmp_path / "project", SHARDED)
+    done = project.folder / "results/shards/own/logmel/fan/2-of-3.parquet"
+    project.run("--notemp", str(done.relative_to(project.folder)))
+    stamp = done.stat().st_mtime_ns
+    rebuilt = project.rebuilt_by("--notemp", "frames")
+    assert "shards/own/logmel/fan/1-of-3.parquet" in rebuilt and "frames/own/logmel/fan.parquet" in rebuilt
+    assert done.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1)])
+def test_a_job_asks_for_a_gpu_where_its_encoder_runs_on_one(tmp_path, device, gpus):
+    encoder = f"{{name: beats, checkpoint: tiny.pt, unverified: true, device: {device}}}"
+    config = CONFIG.replace("logmel: {name: logmel}", f"small: {encoder}")
+    project = Project.create(tmp_path / "project", config)
+    (project.folder / "tiny.pt").touch()
+    shown = project.run("results/frames/own/small/fan.parquet", "--dry-run", "--quiet", "host").stdout
+    assert f"gpu={gpus}" in shown
