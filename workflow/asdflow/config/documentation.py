@@ -58,7 +58,11 @@ def text() -> str:
         parts += [f"### {part}\n", *_members(registry, "name", definitions, level="####")]
     for axis in ("fusions", "figures"):
         parts += _axis(axis, definitions)
-    for name, model in (("extraction", "ExtractionOptions"), ("metrics", "MetricsOptions"), ("report", "ReportOptions")):
+    for name, model in (
+        ("extraction", "ExtractionOptions"),
+        ("metrics", "MetricsOptions"),
+        ("report", "ReportOptions"),
+    ):
         definition = definitions[model]
         parts += [
             f"## {name}\n",

@@ -36,18 +36,6 @@ class ExtractionOptions(Model):
     )
 
 
-class ExtractionOptions(Model):
-    """How frames are computed; none of it changes them."""
-
-    shards: int = Field(
-        1,
-        ge=1,
-        le=1000,
-        description="Jobs into which the clips of each machine are split, so that several cores, GPUs or "
-        "computers work on one machine; their frames are joined to the bytes that one job gives.",
-    )
-
-
 class ReportOptions(Model):
     """What the report shows besides its tables."""
 
@@ -86,9 +74,6 @@ class StudyModel(Model):
     figures: dict[Name, Any] = Field(
         default_factory=dict,
         description="Pictures of the report; every figure that fits the study if absent.",
-    )
-    extraction: ExtractionOptions = Field(
-        default_factory=ExtractionOptions, description="How frames are computed."
     )
     extraction: ExtractionOptions = Field(
         default_factory=ExtractionOptions, description="How frames are computed."

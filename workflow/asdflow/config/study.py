@@ -111,7 +111,6 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Study:
         title=model.title,
         detectors=detectors,
         extraction=model.extraction.model_dump(),
-        extraction=model.extraction.model_dump(),
         metrics=model.metrics.model_dump(),
         report=model.report.model_dump(),
         sweeps={"poolings": swept_poolings, "detectors": swept_detectors},
