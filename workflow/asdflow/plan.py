@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from asdflow import checkpoints, datasets
+from asdflow import build, checkpoints, datasets
 from asdflow.config import Study
 from asdflow.datasets import GIVEN
 from asdflow.digests import code_digest, schema_digest
@@ -154,11 +154,12 @@ class Plan:
     def all_metrics(self, dataset: str | None = None) -> list[str]:
         """Metrics of every encoder, layer and pooling, of one data set or of all."""
         chosen = [dataset] if dataset else list(self.study.datasets)
-        return [
-            FEATURES.format(stage="metrics", **names) + ".parquet"
-            for dataset in chosen
-            for names in self.features(dataset)
-        ]
+        return [self.metrics_file(names) for dataset in chosen for names in self.features(dataset)]
+
+    @staticmethod
+    def metrics_file(names: Mapping[str, str]) -> str:
+        """Metrics of one dataset, encoder, layer and pooling."""
+        return FEATURES.format(stage="metrics", **names) + ".parquet"
 
     def all_figures(self) -> list[str]:
         """Every figure of every data set."""
@@ -209,8 +210,9 @@ class Plan:
         )
 
     def fused(self, wildcards) -> list[str]:
-        """Score files that a fusion combines: those of every detector and machine."""
-        return [file for detector in self.study.detectors for file in self.score_files(wildcards, detector)]
+        """Score files that a fusion combines: those of its detectors, on every machine."""
+        members = self.study.members[wildcards.fusion]
+        return [file for detector in members for file in self.score_files(wildcards, detector)]
 
     def evaluated(self, wildcards) -> list[str]:
         """Score files behind one metrics file: every system and machine."""
@@ -218,7 +220,8 @@ class Plan:
 
     def fused_systems(self, wildcards) -> list[str]:
         """Detector of each file of `fused`."""
-        return [name for name in self.study.detectors for _ in self.score_files(wildcards, name)]
+        members = self.study.members[wildcards.fusion]
+        return [name for name in members for _ in self.score_files(wildcards, name)]
 
     def evaluated_systems(self, wildcards) -> list[str]:
         """System of each file of `evaluated`."""
@@ -273,14 +276,14 @@ class Plan:
         """Where weight files lie."""
         return checkpoints.default_folder()
 
+    @staticmethod
+    def hub_folder(model: str, revision: str) -> Path:
+        """Where a commit of a hub model lies."""
+        return checkpoints.hub_folder(model, revision)
+
     def checkpoints(self, wildcards) -> list[str]:
         """Weight files that an encoder reads; none for transforms without weights."""
-        reference = self.study.encoders[wildcards.encoder].get("checkpoint")
-        if reference is None:
-            return []
-        if reference in checkpoints.names():
-            return [str(self.checkpoint_folder / checkpoints.checkpoint(reference).file)]
-        return [reference]
+        return build.encoder(self.study.encoders[wildcards.encoder]).weight_files()
 
     def checkpoint_entry(self, wildcards) -> dict[str, Any]:
         """Name and hash of the registered checkpoint that a file should be."""
