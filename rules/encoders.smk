@@ -7,6 +7,8 @@ rule checkpoint:
         str(plan.checkpoint_folder / "{file}"),
     log:
         "results/logs/checkpoint/{file}.log",
+    wildcard_constraints:
+        file="[^/]+",
     conda:
         "../envs/asdflow.yaml"
     threads: 1
@@ -16,3 +18,22 @@ rule checkpoint:
         entry=plan.checkpoint_entry,
     script:
         "../workflow/scripts/checkpoint.py"
+
+
+rule hub_model:
+    """A model of the Hugging Face hub at one commit; other bytes than the hub states are refused."""
+    output:
+        directory(str(plan.hub_folder("{owner}/{model}", "{revision}"))),
+    log:
+        "results/logs/hub_model/{owner}/{model}/{revision}.log",
+    wildcard_constraints:
+        owner="[^/]+",
+        model="[^/]+",
+        revision="[0-9a-f]{40}",
+    conda:
+        "../envs/asdflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    script:
+        "../workflow/scripts/hub_model.py"

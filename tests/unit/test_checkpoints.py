@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from answering import serving
-from asdflow import checkpoints, encoders
-from asdflow.checkpoints import listing, registry, sources
+from asdflow import checkpoints
+from asdflow.checkpoints import registry, sources
 from asdflow.errors import ConfigError, FetchError
 
 GOOD = b"weights " * 1000
@@ -198,29 +198,6 @@ def test_the_environment_moves_the_folder(enter, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FetchError, match=r"resources/checkpoints/tiny\.bin"):
         checkpoints.locate("tiny")
-
-
-def test_the_listing_tells_every_state_and_where_to_put_a_file(enter, tmp_path):
-    def state() -> str:
-        (row,) = [row for row in listing.describe(tmp_path) if row.checkpoint == "tiny"]
-        assert row.path == tmp_path / "tiny.bin"
-        assert str(row.path) in listing.listing_text(tmp_path)
-        return row.state
-
-    enter()
-    assert state() == "absent"
-    (tmp_path / "tiny.bin").write_bytes(GOOD)
-    assert state() == "verified"
-    (tmp_path / "tiny.bin").write_bytes(b"mine")
-    assert state() == "wrong file"
-    enter(sha256=None)
-    assert state() == "unverified"
-
-
-def test_the_listing_has_every_registered_encoder():
-    rows = {row.encoder: row for row in listing.describe()}
-    assert set(encoders.REGISTRY.names()) <= set(rows)
-    assert rows["logmel"].state == "not needed"
 
 
 def test_the_registry_is_complete_and_names_encoders_sources_licence_and_citation():

@@ -73,11 +73,24 @@ def leaderboard(
 
 
 @app.command()
-def encoders() -> None:
+def encoders(
+    name: Annotated[str | None, typer.Argument(help="One encoder or checkpoint, in full.")] = None,
+) -> None:
     """List encoders: registered, on disk, verified or not, and where to put a file."""
-    from asdflow.checkpoints.listing import listing_text
+    import shutil
 
-    print(listing_text())
+    from asdflow.checkpoints.display import full_text, listing_text
+
+    width = shutil.get_terminal_size().columns
+    print(full_text(name, width=width, paint=paint) if name else listing_text(width=width, paint=paint))
+
+
+def paint(text: str, kind: str) -> str:
+    """A word in the colour of its kind, in a terminal that is not told otherwise."""
+    colours = {"verified": "green", "unverified": "yellow", "wrong file": "red"}
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return typer.style(text, fg=colours.get(kind), bold=kind == "heading")
 
 
 @app.command()

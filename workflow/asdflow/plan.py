@@ -286,11 +286,13 @@ class Plan:
         return build.encoder(self.study.encoders[wildcards.encoder]).weight_files()
 
     def checkpoint_entry(self, wildcards) -> dict[str, Any]:
-        """Name and hash of the registered checkpoint that a file should be."""
+        """Name and hash of the checkpoint that a file should be, and whether it may be one without a hash."""
         for name in checkpoints.names():
             entry = checkpoints.checkpoint(name)
             if entry.file == wildcards.file:
-                return {"name": name, "sha256": entry.sha256}
+                asking = [spec for spec in self.study.encoders.values() if spec.get("checkpoint") == name]
+                accepted = entry.sha256 is None and any(spec.get("unverified") for spec in asking)
+                return {"name": name, "sha256": entry.sha256, "unverified": accepted}
         raise ConfigError(wildcards.file, "is no registered checkpoint", "See `asdflow encoders`.")
 
     # -- inputs of figures and report ------------------------------------------------------------------------

@@ -1,64 +1,78 @@
-"""What `asdflow encoders` lists: encoders, their checkpoints, and the state of each file."""
+"""What `asdflow encoders` knows: encoders, their weights, and the state of each file."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from asdflow import encoders
-from asdflow.checkpoints.registry import checkpoint, names
+from asdflow.checkpoints.models import HUB, SUMS, verify_model
+from asdflow.checkpoints.registry import Checkpoint, checkpoint, names
 from asdflow.checkpoints.store import default_folder, sha256_of
+from asdflow.errors import FetchError
 
-#: Every state that a checkpoint can be in, and what it means.
-STATES = {
-    "not needed": "the encoder has no weights",
-    "by path": "the encoder reads a file of your own, given as `checkpoint`; none is registered",
-    "verified": "on disk, size and SHA-256 as registered",
-    "unverified": "on disk, but no hash is published; needs `unverified: true`",
-    "wrong file": "on disk, but its SHA-256 is not the registered one",
+State = Literal["verified", "unverified", "wrong file", "absent", "by path", "by folder", "not needed"]
+
+#: Every state that weights can be in, and what it means.
+STATES: dict[State, str] = {
+    "verified": "on disk, its bytes are those that were published",
+    "unverified": "on disk, but no hash is published: needs `unverified: true`",
+    "wrong file": "on disk, but its SHA-256 is not the published one",
     "absent": "not on disk",
+    "by path": "a file of your own, given as `checkpoint`; none is registered",
+    "by folder": "a folder of your own or a commit of the hub, given as `model`",
+    "not needed": "the encoder has no weights",
 }
 
 
 @dataclass(frozen=True)
 class Row:
-    """One encoder with one of its checkpoints."""
+    """One encoder with one of its weights."""
 
     encoder: str
-    checkpoint: str  # empty when the encoder needs none
-    state: str  # a key of STATES
-    path: Path | None  # where the file lies or has to be put
-    bytes: int | None
-    sha256: str | None
-    licence: str
-    title: str
+    checkpoint: str  # empty where the encoder needs none, or takes it from the entry
+    state: State
+    path: Path | None = None  # where the file lies or has to be put
+    bytes: int | None = None
+    fetched: bool = False  # whether the workflow can fetch it; a person with a browser has to otherwise
+    hashed: bool = False  # whether its hash is known
 
 
 def describe(folder: str | Path | None = None) -> list[Row]:
-    """Rows for a listing: every registered checkpoint under its encoder, then encoders that need none.
+    """A row for every registered checkpoint, every fetched model of the hub, and every other encoder.
 
-    Files on disk are hashed, so a listing of several large files takes a second or two.
+    Sorted by encoder, then as in the registry. Files on disk are hashed: 0.4 s a gigabyte or so.
     """
     folder = default_folder() if folder is None else Path(folder)
-    rows = []
-    for name in names():
-        entry = checkpoint(name)
-        path = folder / entry.file
-        state = _state(path, entry.sha256)
-        rows.append(
-            Row(entry.encoder, name, state, path, entry.bytes, entry.sha256, entry.licence, entry.title)
-        )
+    rows = [_registered(checkpoint(name), folder) for name in names()] + _hub_models(folder)
     served = {row.encoder for row in rows}
-    for name in encoders.REGISTRY.names():
-        if name not in served:
-            member = encoders.REGISTRY.member(name)
-            title = (member.__doc__ or "").strip().partition("\n")[0].rstrip(".")
-            state = "by path" if "checkpoint" in member.__dataclass_fields__ else "not needed"
-            rows.append(Row(name, "", state, None, None, None, "", title))
-    return sorted(rows, key=lambda row: (row.encoder, names().index(row.checkpoint) if row.checkpoint else 0))
+    rows += [Row(name, "", _need(name)) for name in encoders.REGISTRY.names() if name not in served]
+    return sorted(rows, key=lambda row: row.encoder)  # stable: the order of the registry within
 
 
-def _state(path: Path, sha256: str | None) -> str:
+def summary(encoder: str) -> str:
+    """First line of the docstring of an encoder's file."""
+    module = sys.modules[encoders.REGISTRY.member(encoder).__module__]
+    return (module.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+
+
+def _registered(entry: Checkpoint, folder: Path) -> Row:
+    path = folder / entry.file
+    fetched = len(entry.pages) < len(entry.sources)
+    return Row(
+        entry.encoder,
+        entry.name,
+        _state(path, entry.sha256),
+        path,
+        entry.bytes,
+        fetched,
+        entry.sha256 is not None,
+    )
+
+
+def _state(path: Path, sha256: str | None) -> State:
     if not path.is_file():
         return "absent"
     if sha256 is None:
@@ -66,22 +80,25 @@ def _state(path: Path, sha256: str | None) -> str:
     return "verified" if sha256_of(path) == sha256 else "wrong file"
 
 
-def listing_text(folder: str | Path | None = None) -> str:
-    """The listing as text: one block an encoder, and how to provide what is absent."""
-    rows = describe(folder)
-    blocks = []
-    for name in dict.fromkeys(row.encoder for row in rows):
-        own = [row for row in rows if row.encoder == name]
-        lines = [name if own[0].checkpoint else f"{name}: {own[0].title}. {_meaning(own[0].state)}"]
-        for row in own:
-            if row.checkpoint:
-                lines.append(f"  {row.checkpoint}: {row.title} ({row.licence})")
-                lines.append(f"    {_meaning(row.state)}: {row.path}")
-                size = f"{row.bytes:,} bytes" if row.bytes else "size not published"
-                lines.append(f"    {size}, SHA-256 {row.sha256 or 'not published'}")
-        blocks.append("\n".join(lines))
-    return "\n".join(blocks)
+def _hub_models(folder: Path) -> list[Row]:
+    """Models of the hub that were fetched: huggingface/{owner}/{name}/{commit}."""
+    rows = []
+    for kept in sorted((folder / HUB).glob(f"*/*/*/{SUMS}")):
+        model = kept.parent
+        try:
+            verify_model(model, fetched=True)
+            state: State = "verified"
+        except FetchError:
+            state = "wrong file"
+        size = sum(path.stat().st_size for path in model.iterdir() if path != kept)
+        name = "/".join(model.relative_to(folder / HUB).parts[:2])
+        rows.append(Row("huggingface", name, state, model, size, fetched=True, hashed=True))
+    return rows
 
 
-def _meaning(state: str) -> str:
-    return f"{state} ({STATES[state]})"
+def _need(encoder: str) -> State:
+    """What an encoder without registered weights asks for."""
+    fields = encoders.REGISTRY.member(encoder).__dataclass_fields__
+    if "model" in fields:
+        return "by folder"
+    return "by path" if "checkpoint" in fields else "not needed"
