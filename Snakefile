@@ -26,6 +26,7 @@ include: "rules/fusion.smk"
 include: "rules/evaluation.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/targets.smk"
 
 
 wildcard_constraints:

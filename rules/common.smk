@@ -6,11 +6,13 @@ from asdflow.config import load
 from asdflow.datasets import GIVEN
 from asdflow.errors import AsdflowError
 from asdflow.plan import Plan
+from asdflow.targets import Targets
 from snakemake.exceptions import WorkflowError
 
 try:
     study = load(config, workflow.configfiles)
     plan = Plan(study, Path.cwd())
     plan.machines
+    targets = Targets(plan)
 except AsdflowError as error:
     raise WorkflowError(str(error)) from None
