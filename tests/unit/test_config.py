@@ -1,4 +1,4 @@
-"""The configuration: one schema for programs, editors and people, and errors that name line, key and remedy."""
+"""The configuration: one schema for programs, editors and people; errors that name line, key and remedy."""
 
 from __future__ import annotations
 
