@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from ruamel.yaml import YAML
 
 from asdflow import datasets, tables
 from asdflow.config import load
 from asdflow.errors import ConfigError, DataError
 from asdflow.plan import Plan
-from asdflow.scoring import distance_columns
+from asdflow.scoring import distance_columns, score_columns
 
 WIDTH = 3
 ROWS = (
@@ -311,19 +313,80 @@ def test_the_page_of_the_columns_is_true(root, write):
     assert sorted(rows) == sorted([*REQUIRED, *OPTIONAL, VALUES])
 
 
-def test_the_worked_example_of_the_page_writes_a_file_that_is_read(root, tmp_path, monkeypatch):
-    import re
-
+def blocks(root: Path, language: str) -> list[str]:
+    """Code of docs/embeddings.md."""
     page = (root / "docs/embeddings.md").read_text(encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    exec(re.search(r"```python\n(.*?)```", page, re.S)[1], {})
-    from ruamel.yaml import YAML
+    return re.findall(rf"```{language}\n(.*?)```", page, re.S)
 
-    study = load(YAML(typ="safe").load(re.search(r"```yaml\n(.*?)```", page, re.S)[1]))
+
+def test_the_worked_example_of_the_page_writes_a_file_that_is_read(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(blocks(root, "python")[0], {})
+    plan = Plan(load(YAML(typ="safe").load(blocks(root, "yaml")[0])), tmp_path)
+    assert plan.machines == {"pumps": ["pump"]}
+    data = plan.datasets["pumps"]
+    assert data.clips_table("pumps", tmp_path, "pump").num_rows == 85
+    assert data.embeddings("pumps", tmp_path, "clap", "pump")["values"].shape == (85, 512)
+
+
+def test_real_machines_score_as_plain_loops_say(root, shared, tmp_path, monkeypatch):
+    """MIMII as eGeMAPS: the example of the page, one machine from the file to its AUCs."""
+    (tmp_path / "mimii_egemaps.parquet").symlink_to(shared / "data/mimii_egemaps/mimii_egemaps.parquet")
+    monkeypatch.chdir(tmp_path)
+    exec(blocks(root, "python")[1], {})
+    text = (root / "config/studies/whole_grid.yaml").read_text(encoding="utf-8")
+    study = load(YAML(typ="safe").load(text))
     plan = Plan(study, tmp_path)
-    for name, machines in plan.machines.items():
-        data = plan.datasets[name]
-        for machine in machines:
-            assert data.clips_table(name, tmp_path, machine).num_rows
-            for encoder in data.given:
-                assert np.isfinite(data.embeddings(name, tmp_path, encoder, machine)["values"]).all()
+    assert plan.machines == {"mimii": ["fan", "pump", "slider", "valve"]}
+    data = plan.datasets["mimii"]
+    clips = data.clips_table("mimii", tmp_path, "pump")
+    for name, content in (
+        ("clips", clips),
+        ("embeddings", data.embeddings("mimii", tmp_path, "egemaps", "pump")),
+    ):
+        tables.write(tmp_path / f"{name}.parquet", name, content, {})
+    clips, embeddings = (tables.read(tmp_path / f"{name}.parquet", name) for name in ("clips", "embeddings"))
+    scored = score_columns(clips, embeddings, {"knn": study.detectors["knn"]}, {})["knn"]
+
+    raw = pq.read_table(
+        shared / "data/mimii_egemaps/mimii_egemaps.parquet", filters=[("machine", "=", "pump")]
+    )
+    rows = sorted(raw.to_pylist(), key=lambda row: (row["machine_id"], row["label"], row["clip"]))
+    features = [name for name in raw.column_names if name not in ("machine", "machine_id", "label", "clip")]
+    cells = {
+        (unit, label): np.array(
+            [
+                [row[name] for name in features]
+                for row in rows
+                if (row["machine_id"], row["label"]) == (unit, label)
+            ]
+        )
+        for unit in ("id_00", "id_02")
+        for label in ("normal", "anomaly")
+    }
+    bank = np.concatenate([cells["id_00", "normal"][:990], cells["id_02", "normal"][:10]])
+    mean, deviation = bank.mean(axis=0), bank.std(axis=0)
+
+    def nearest(vectors) -> np.ndarray:
+        unit, of_bank = ((one - mean) / deviation for one in (vectors, bank))
+        unit, of_bank = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in (unit, of_bank))
+        return (1 - (unit @ of_bank.T).max(axis=1)) / 2
+
+    anomaly = nearest(np.concatenate([cells["id_00", "anomaly"], cells["id_02", "anomaly"]]))
+    kinds = list(
+        zip(
+            scored["split"].to_pylist(),
+            scored["label"].to_pylist(),
+            scored["domain"].to_pylist(),
+            strict=True,
+        )
+    )
+    found = np.asarray(scored["score"])
+    of_anomaly = found[[(split, label) == ("test", "anomaly") for split, label, _ in kinds]]
+    assert len(of_anomaly) == 143 + 111
+    for domain, unit, trained, left in (("source", "id_00", 990, 16), ("target", "id_02", 10, 995)):
+        normal = nearest(cells[unit, "normal"][trained:])
+        assert len(normal) == left
+        expected = np.mean([(one < anomaly).mean() for one in normal])
+        of_normal = found[[kind == ("test", "normal", domain) for kind in kinds]]
+        assert np.mean([(one < of_anomaly).mean() for one in of_normal]) == pytest.approx(expected, abs=2e-4)

@@ -1,9 +1,9 @@
 """Named parts of a study: `snakemake scores/ldn` builds one detector and what it needs, and nothing else.
 
-    scores/NAME          scores of the detector, sweep or fusion NAME, and of every detector with the backend NAME
-    normalizations/NAME  scores of every detector with the normalization NAME
-    poolings/NAME        metrics, and so everything before them, of the pooling or sweep NAME, and of every
-                         pooling entry whose member is NAME
+    scores/NAME          scores of the detector, sweep or fusion NAME, and of detectors with the backend NAME
+    normalizations/NAME  scores of the detectors with the normalization NAME
+    poolings/NAME        metrics, and so everything before them, of the pooling or sweep NAME, and of pooling
+                         entries whose member is NAME
 
 A name that is both an entry and a member stands for all that are called so.
 """
