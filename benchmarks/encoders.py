@@ -53,9 +53,10 @@ def beats_operations(config: BeatsConfig, tokens: int) -> float:
     return 2.0 * tokens * (config.encoder_layers * block + front)
 
 
-def write_beats(path: Path) -> BeatsConfig:
-    """A checkpoint of base size with random weights of sensible scale."""
-    config = BeatsConfig(**BASE)
+def write_beats(path: Path, **sizes: int) -> BeatsConfig:
+    """A checkpoint with random weights of sensible scale, of base size but for the sizes given."""
+    cfg = BASE | sizes
+    config = BeatsConfig(**cfg)
     generator = torch.Generator().manual_seed(0)
     model = {}
     for name, shape in config.tensors().items():
@@ -65,7 +66,7 @@ def write_beats(path: Path) -> BeatsConfig:
     table = "encoder.layers.{}.self_attn.relative_attention_bias.weight"
     for number in range(config.encoder_layers):
         model[table.format(number)] = model[table.format(0)]
-    torch.save({"cfg": BASE, "model": model}, path)
+    torch.save({"cfg": cfg, "model": model}, path)
     return config
 
 
