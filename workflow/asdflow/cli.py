@@ -53,11 +53,11 @@ def check(configfile: Annotated[Path, CONFIG] = DEFAULT) -> None:
     study = study_of(configfile)
     plan = Plan(study, Path.cwd())
     machines = sum(len(names) for names in plan.machines.values())
-    columns = sum(len(layers) for layers in study.layers.values()) * len(study.poolings)
+    columns = len(plan.all_metrics())
     print(
-        f"{configfile}: {len(study.datasets)} data sets with {machines} machines, {columns} encoder layers x "
-        f"poolings, {len(study.detectors)} detectors, {len(study.fusions)} fusions: "
-        f"{machines * columns * len(plan.systems)} score files"
+        f"{configfile}: {len(study.datasets)} data sets with {machines} machines, {columns} columns (data set x "
+        f"encoder layer x pooling), {len(study.detectors)} detectors, {len(study.fusions)} fusions: "
+        f"{len(plan.all_scores())} score files"
     )
 
 
