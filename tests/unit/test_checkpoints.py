@@ -189,6 +189,19 @@ def test_a_path_is_accepted_by_its_hash_or_by_the_option(enter, tmp_path):
         checkpoints.resolve(tmp_path / "none.bin")
 
 
+def test_the_object_id_of_a_git_repository_stands_for_a_hash(server, enter, tmp_path):
+    """`printf hello | git hash-object --stdin` gives the id."""
+    server.answers = {"/good": [(200, {}, b"hello")], "/other": [(200, {}, b"hullo")]}
+    blob = "b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0"
+    enter(server.url("/other"), server.url("/good"), sha256=None, bytes=None, git_blob=blob)
+    path = checkpoints.fetch("tiny", tmp_path)
+    assert path.read_bytes() == b"hello"
+    assert checkpoints.resolve(path.rename(tmp_path / "mine"))
+    path.write_bytes(b"hullo")
+    with pytest.raises(FetchError, match=f"git object id .* expected {blob}"):
+        checkpoints.locate("tiny", tmp_path)
+
+
 def test_the_environment_moves_the_folder(enter, tmp_path, monkeypatch):
     enter()
     (tmp_path / "tiny.bin").write_bytes(GOOD)

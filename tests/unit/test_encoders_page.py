@@ -16,7 +16,7 @@ def test_the_page_lists_every_checkpoint_with_encoder_file_and_licence(root):
     text = (root / "docs" / "encoders.md").read_text(encoding="utf-8")
     for name in checkpoints.names():
         entry = checkpoints.checkpoint(name)
-        note = "" if entry.sha256 else " (no published hash)"
+        note = "" if entry.published else " (no published hash)"
         assert f"| {name} | {entry.encoder} | {entry.file}{note} | {entry.licence} |" in text
 
 

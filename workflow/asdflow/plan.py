@@ -291,8 +291,8 @@ class Plan:
             entry = checkpoints.checkpoint(name)
             if entry.file == wildcards.file:
                 asking = [spec for spec in self.study.encoders.values() if spec.get("checkpoint") == name]
-                accepted = entry.sha256 is None and any(spec.get("unverified") for spec in asking)
-                return {"name": name, "sha256": entry.sha256, "unverified": accepted}
+                accepted = entry.published is None and any(spec.get("unverified") for spec in asking)
+                return {"name": name, "hash": " ".join(entry.published or ()), "unverified": accepted}
         raise ConfigError(wildcards.file, "is no registered checkpoint", "See `asdflow encoders`.")
 
     # -- inputs of figures and report ------------------------------------------------------------------------

@@ -140,10 +140,11 @@ def _registered(entry: Checkpoint) -> dict[str, list[str]]:
     for (bands, channels), named in layers.items():
         ends = " to ".join(dict.fromkeys((named[0], named[-1])))
         shapes.append(f"{ends}: {bands} band{'s' * (bands > 1)} x {channels} channels")
+    kind, value = entry.published or ("SHA-256", "not published: needs `unverified: true`")
     return {
         "title": [entry.title],
         "bytes": [f"{entry.bytes:,}" if entry.bytes else "not published"],
-        "SHA-256": [entry.sha256 or "not published: needs `unverified: true`"],
+        kind: [value],
         "licence": [entry.licence],
         "rate": [f"{entry.sample_rate:,} Hz"],
         "layers": shapes,
@@ -157,7 +158,7 @@ def _registered(entry: Checkpoint) -> dict[str, list[str]]:
 
 
 def _option(entry: Checkpoint) -> str:
-    return "" if entry.sha256 else ", unverified: true"
+    return "" if entry.published else ", unverified: true"
 
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Literal
 from asdflow import encoders
 from asdflow.checkpoints.models import HUB, SUMS, verify_model
 from asdflow.checkpoints.registry import Checkpoint, checkpoint, names
-from asdflow.checkpoints.store import default_folder, sha256_of
+from asdflow.checkpoints.store import default_folder, hash_of
 from asdflow.errors import FetchError
 
 State = Literal["verified", "unverified", "wrong file", "absent", "by path", "by folder", "not needed"]
@@ -64,20 +64,21 @@ def _registered(entry: Checkpoint, folder: Path) -> Row:
     return Row(
         entry.encoder,
         entry.name,
-        _state(path, entry.sha256),
+        _state(path, entry),
         path,
         entry.bytes,
         fetched,
-        entry.sha256 is not None,
+        entry.published is not None,
     )
 
 
-def _state(path: Path, sha256: str | None) -> State:
+def _state(path: Path, entry: Checkpoint) -> State:
     if not path.is_file():
         return "absent"
-    if sha256 is None:
+    if entry.published is None:
         return "unverified"
-    return "verified" if sha256_of(path) == sha256 else "wrong file"
+    kind, expected = entry.published
+    return "verified" if hash_of(path, kind) == expected else "wrong file"
 
 
 def _hub_models(folder: Path) -> list[Row]:

@@ -69,6 +69,9 @@ class PageSource(_Entry):
 Source = Annotated[PypiSource | HttpsSource | HubSource | PageSource, Field(discriminator="kind")]
 
 
+HashKind = Literal["SHA-256", "git object id"]
+
+
 class Checkpoint(_Entry):
     """Facts about one file of weights, none of which ever changes."""
 
@@ -78,6 +81,12 @@ class Checkpoint(_Entry):
     title: Annotated[str, Field(min_length=1)]
     bytes: Annotated[int | None, Field(ge=1, description="size, null when unknown")]
     sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$", description="null when unknown")]
+    git_blob: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[0-9a-f]{40}$", description="object id in its git repository, if that is all there is"
+        ),
+    ] = None
     licence: Annotated[str, Field(min_length=1, description="SPDX identifier of the weights' licence")]
     sample_rate: Annotated[int, Field(ge=1, description="Hz")]
     layers: Annotated[
@@ -85,6 +94,13 @@ class Checkpoint(_Entry):
     ]
     citation: Annotated[str, Field(min_length=1)]
     sources: Annotated[tuple[Source, ...], Field(min_length=1, description="tried in order")]
+
+    @property
+    def published(self) -> tuple[HashKind, str] | None:
+        """Kind and value of the hash by which the file is known, None where nobody has published any."""
+        if self.sha256 is not None:
+            return "SHA-256", self.sha256
+        return None if self.git_blob is None else ("git object id", self.git_blob)
 
     @property
     def pages(self) -> tuple[PageSource, ...]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from asdflow.atomic import whole_file
-from asdflow.checkpoints.registry import Checkpoint, PageSource, checkpoint, names
+from asdflow.checkpoints.registry import Checkpoint, HashKind, PageSource, checkpoint, names
 from asdflow.checkpoints.sources import SourceError, download
 from asdflow.errors import FetchError
 
@@ -24,6 +24,19 @@ def sha256_of(path: str | Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def git_blob_of(path: str | Path) -> str:
+    """Object id that git gives a file of these bytes (`git hash-object`): SHA-1 of a header and the bytes."""
+    path = Path(path)
+    header = hashlib.sha1(f"blob {path.stat().st_size}\0".encode())
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, header.copy).hexdigest()
+
+
+def hash_of(path: str | Path, kind: HashKind) -> str:
+    """Hash of a file's bytes, in hexadecimal."""
+    return sha256_of(path) if kind == "SHA-256" else git_blob_of(path)
 
 
 def locate(name: str, folder: str | Path | None = None, unverified: bool = False) -> Path:
@@ -75,7 +88,8 @@ def resolve(reference: str | Path, folder: str | Path | None = None, unverified:
         )
     if not unverified:
         found = sha256_of(path)
-        if found not in {checkpoint(name).sha256 for name in names()}:
+        known = {checkpoint(name).published for name in names()}
+        if not {("SHA-256", found), ("git object id", git_blob_of(path))} & known:
             raise FetchError(
                 path,
                 f"has SHA-256 {found}, which is not registered",
@@ -102,7 +116,7 @@ def fetch(
     path = _path(entry, folder)
     if path.exists():
         return locate(name, folder, unverified)
-    if entry.sha256 is None and not unverified:
+    if entry.published is None and not unverified:
         raise FetchError(
             path,
             f"checkpoint {name!r} has no published hash, so a download cannot be verified",
@@ -121,7 +135,9 @@ def fetch(
             said.append(f"{source}: {error.what if isinstance(error, FetchError) else error}")
             _say(progress, f"  {said[-1]}")
             continue
-        agreed = "SHA-256 agrees" if entry.sha256 else f"NOT verified, SHA-256 {sha256_of(path)}"
+        agreed = (
+            f"{entry.published[0]} agrees" if entry.published else f"NOT verified, SHA-256 {sha256_of(path)}"
+        )
         _say(progress, f"{path}: {path.stat().st_size:,} bytes, {agreed}")
         return path
     listed = "; ".join(f"({index}) {text}" for index, text in enumerate(said, 1))
@@ -133,7 +149,7 @@ def fetch(
 
 def by_hand(entry: Checkpoint, folder: Path) -> str:
     """How a person provides the file."""
-    check = f" and SHA-256 {entry.sha256}" if entry.sha256 else " (no hash is published)"
+    check = " and {} {}".format(*entry.published) if entry.published else " (no hash is published)"
     size = f"{entry.bytes:,} bytes" if entry.bytes else "unknown size"
     pages = "".join(f" It can be downloaded with a browser from {page}." for page in entry.pages)
     return (
@@ -149,7 +165,7 @@ def _path(entry: Checkpoint, folder: str | Path | None) -> Path:
 def _verify(entry: Checkpoint, path: Path, where: object, unverified: bool) -> None:
     """Raise FetchError unless the file's bytes are the registered ones (or may be unknown)."""
     remedy = f"Remove that file. {by_hand(entry, path.parent)}"
-    if entry.sha256 is None:
+    if entry.published is None:
         if not unverified:
             raise FetchError(
                 where,
@@ -157,14 +173,15 @@ def _verify(entry: Checkpoint, path: Path, where: object, unverified: bool) -> N
                 "Set `unverified: true` to use it all the same; every product then says so.",
             )
         return
-    size, found = path.stat().st_size, sha256_of(path)
-    if found != entry.sha256:
+    kind, expected = entry.published
+    size, found = path.stat().st_size, hash_of(path, kind)
+    if found != expected:
         sizes = f"{size:,} bytes" + (
             f" instead of {entry.bytes:,}" if entry.bytes not in (None, size) else ""
         )
         raise FetchError(
             where,
-            f"is not checkpoint {entry.name!r}: {sizes}, SHA-256 {found}, expected {entry.sha256}",
+            f"is not checkpoint {entry.name!r}: {sizes}, {kind} {found}, expected {expected}",
             remedy,
         )
 
