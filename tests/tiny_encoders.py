@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from asdflow.encoders.beats.config import BeatsConfig
 from asdflow.encoders.eat.config import EatConfig
 from asdflow.encoders.eat.network import sine_positions
+from asdflow.encoders.openl3.mel import mel_filters
 from asdflow.seeds import generator
 
 
@@ -174,6 +176,69 @@ def _of_fairseq(name: str) -> str:
     if name.startswith("pre_norm."):
         return name.replace("pre_norm", "modality_encoders.IMAGE.context_encoder.norm")
     return name if name.startswith("blocks.") else f"modality_encoders.IMAGE.{name}"
+
+
+OPENL3_CHANNELS = (1, 4, 4, 6, 6, 8, 8, 12, 12)
+
+
+def openl3_content(bands: int = 128) -> dict[str, torch.Tensor]:
+    """What torchopenl3 saves; 0 bands: of the linear picture. The transform's kernels are not for use."""
+    shapes = {}
+    for number, (inputs, outputs) in enumerate(pairwise(OPENL3_CHANNELS), 1):
+        name = f"conv2d_{number}" if number < 8 else "audio_embedding_layer"
+        norm = f"batch_normalization_{number}"
+        shapes |= {f"{norm}.{part}": (inputs,) for part in ("weight", "bias", "running_mean", "running_var")}
+        shapes |= {f"{name}.weight": (outputs, inputs, 3, 3), f"{name}.bias": (outputs,)}
+    content = random_tensors(shapes, "openl3")
+    content["batch_normalization_1.running_mean"] -= 40.0  # decibels
+    content["batch_normalization_1.running_var"] *= 200.0
+    content["batch_normalization_1.num_batches_tracked"] = torch.tensor(7)
+    content["speclayer.dft_real_kernels"] = torch.full((3, 1, 4), torch.nan)
+    if bands:
+        content["speclayer.mel_basis"] = torch.from_numpy(mel_filters("htk", bands, 1025, 48000))
+    return content
+
+
+def openl3_checkpoint(path: Path, bands: int = 128) -> Path:
+    """A file of `openl3_content`."""
+    torch.save(openl3_content(bands), path)
+    return path
+
+
+def openl3_keras(path: Path, first_number: int = 0, old_bands: int | None = None) -> Path:
+    """The same weights as Keras saves them, its layers numbered from there.
+
+    `old_bands`: as openl3 0.2 did, with the picture as the first layer; 0 bands: the linear one.
+    """
+    import h5py
+
+    content = openl3_content()
+    layers = {"input_1": []}
+    if old_bands is not None:
+        kernels = [np.zeros((4, 1, 1, 3), np.float32)] * 2
+        mel = [mel_filters("htk", old_bands, 1025, 48000).T] if old_bands else []
+        layers["melspectrogram_1" if old_bands else "spectrogram_1"] = kernels + mel
+    for number in range(8):
+        norm = f"batch_normalization_{number + 1}"
+        torch_name = f"conv2d_{number + 1}" if number < 7 else "audio_embedding_layer"
+        keras_name = f"conv2d_{number + first_number}" if number < 7 else "audio_embedding_layer"
+        layers[f"batch_normalization_{number + first_number}"] = [
+            content[f"{norm}.{part}"].numpy() for part in ("weight", "bias", "running_mean", "running_var")
+        ]
+        layers[keras_name] = [
+            content[f"{torch_name}.weight"].permute(2, 3, 1, 0).numpy(),
+            content[f"{torch_name}.bias"].numpy(),
+        ]
+        layers[f"activation_{number}"] = []
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name in layers]
+        for name, values in layers.items():
+            group = file.create_group(name)
+            names = [f"{name}/weight_{index}:0" for index in range(len(values))]
+            group.attrs["weight_names"] = [one.encode() for one in names]
+            for one, value in zip(names, values, strict=True):
+                group[one] = value
+    return path
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:

@@ -35,6 +35,11 @@ CASES: dict[str, Callable[[Reference], dict]] = {
         "unverified": True,
         "layers": ["last", "layer1"],
     },
+    "openl3": lambda reference: {
+        "checkpoint": str(reference() / "fixtures/openl3/openl3_tiny.h5"),
+        "unverified": True,
+        "layers": ["512", "6144"],
+    },
     **{
         f"huggingface {kind}": lambda reference, kind=kind: {
             "model": str(model_folder(kind)),

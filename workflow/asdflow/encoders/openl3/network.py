@@ -1,0 +1,147 @@
+"""The OpenL3 network for inference: seven convolutions and a last one, batch norms folded into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from asdflow.encoders.openl3.winograd import Maps, Scratch, Winograd
+
+EPS = 1e-3
+POOLED = (1, 3, 5)  # convolutions followed by pooling, counted from 0
+TOGETHER = 2, 16  # pictures that go through the first six convolutions at a time, and through the last two
+CELLS = 4, 3  # of the larger embedding, along frequency and time
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Batch norm with stored statistics: y = scale x + shift."""
+
+    scale: torch.Tensor
+    shift: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Tensors of a checkpoint, float32.
+
+    norms : 8 tuples gamma, beta, mean, variance, each (channels,); the first is that of the picture
+    convolutions : 8 tuples weight (outputs, inputs, 3, 3) with frequency first, bias (outputs,)
+    """
+
+    norms: tuple[tuple[torch.Tensor, ...], ...]
+    convolutions: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+
+
+class Network:
+    """From decibel pictures to the last map of activations and the two embeddings.
+
+    On the CPU the 3 x 3 convolutions are Winograd's, with a quarter of the products; on CUDA the library's.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    device : torch.device
+    dtype : torch.dtype
+        float32, or float64 to check the rounding.
+    winograd : bool, optional
+        Default: on the CPU.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        winograd: bool | None = None,
+    ) -> None:
+        self.device, self.dtype = device, dtype
+        self.winograd = device.type == "cpu" if winograd is None else winograd
+        self.input_norm = _norm(*parameters.norms[0])
+        self.channels = len(parameters.convolutions[-1][1])
+        layers = folded(parameters)
+        if self.winograd:
+            weight, bias = layers[0]
+            self.first = weight.flatten(1).T.to(dtype), bias.to(dtype)
+            last = len(layers) - 1
+            self.fast = [
+                Winograd(*layers[number], relu=number < last, pool=number in POOLED, dtype=dtype)
+                for number in range(1, len(layers))
+            ]
+        else:
+            self.plain = [
+                (weight.to(device, dtype, memory_format=torch.channels_last), bias.to(device, dtype))
+                for weight, bias in layers
+            ]
+
+    @torch.inference_mode()
+    def maps(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(pictures, bands, frames) decibels to the last map, (pictures, frequency, time, channels)."""
+        x = pictures.to(self.dtype) * self.input_norm.scale.item() + self.input_norm.shift.item()
+        return self._fast(x) if self.winograd else self._plain(x)
+
+    @torch.inference_mode()
+    def embeddings(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(pictures, 4, 3, channels): maxima of the cells. Flattened, the larger embedding (6144 numbers)."""
+        x = self.maps(pictures)
+        cells = [size // count for size, count in zip(x.shape[1:3], CELLS, strict=True)]
+        x = x[:, : CELLS[0] * cells[0], : CELLS[1] * cells[1]]
+        return x.unflatten(2, (CELLS[1], -1)).unflatten(1, (CELLS[0], -1)).amax(dim=(2, 4))
+
+    def _fast(self, x: torch.Tensor) -> torch.Tensor:
+        scratch = Scratch(x)
+        early, late = TOGETHER
+        results = []
+        for group in x.split(late):
+            parts = []
+            for part in group.split(early):
+                maps = self._first(part)
+                for convolution in self.fast[:5]:
+                    maps = convolution(maps, scratch)
+                parts.append(maps)
+            maps = Maps(torch.cat([part.buffer for part in parts]), parts[0].height, parts[0].width)
+            for convolution in self.fast[5:]:
+                maps = convolution(maps, scratch)
+            results.append(maps.inside)
+        return torch.cat(results)
+
+    def _first(self, x: torch.Tensor) -> Maps:
+        """The convolution of one channel, whose nine products need no trick."""
+        weight, bias = self.first
+        maps = Maps.empty(*x.shape, len(bias), x, room=0)
+        patches = F.pad(x, (1, 1, 1, 1)).unfold(1, 3, 1).unfold(2, 3, 1).reshape(-1, 9)
+        y = torch.addmm(bias, patches, weight)
+        torch.clamp(y.view(*x.shape, -1), min=0, out=maps.inside)
+        maps.clear_around()
+        return maps
+
+    def _plain(self, x: torch.Tensor) -> torch.Tensor:
+        results = []
+        for part in x.split(TOGETHER[1]):
+            y = part[:, None].contiguous(memory_format=torch.channels_last)
+            with torch.backends.cudnn.flags(allow_tf32=False):  # its ten bits are not float32
+                for number, (weight, bias) in enumerate(self.plain):
+                    y = F.conv2d(y, weight, bias, padding=1)
+                    y = F.relu(y) if number + 1 < len(self.plain) else y
+                    y = F.max_pool2d(y, 2) if number in POOLED else y
+            results.append(y.permute(0, 2, 3, 1))
+        return torch.cat(results)
+
+
+def folded(parameters: Parameters) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Weight and bias of each convolution, float64, with the batch norm behind it; the last one has none."""
+    layers = []
+    for number, (weight, bias) in enumerate(parameters.convolutions):
+        weight, bias = weight.double(), bias.double()
+        if number + 1 < len(parameters.norms):
+            norm = _norm(*parameters.norms[number + 1])
+            weight, bias = weight * norm.scale[:, None, None, None], bias * norm.scale + norm.shift
+        layers.append((weight, bias))
+    return layers
+
+
+def _norm(gamma: torch.Tensor, beta: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> Norm:
+    scale = gamma.double() / (variance.double() + EPS).sqrt()
+    return Norm(scale, beta.double() - mean.double() * scale)
