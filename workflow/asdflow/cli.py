@@ -54,10 +54,11 @@ def check(configfile: Annotated[Path, CONFIG] = DEFAULT) -> None:
     plan = Plan(study, Path.cwd())
     machines = sum(len(names) for names in plan.machines.values())
     columns = len(plan.all_metrics())
+    grid = f"{columns} columns (data set x encoder layer x pooling)"
+    files = len(plan.all_scores())
     print(
-        f"{configfile}: {len(study.datasets)} data sets with {machines} machines, {columns} columns (data set x "
-        f"encoder layer x pooling), {len(study.detectors)} detectors, {len(study.fusions)} fusions: "
-        f"{len(plan.all_scores())} score files"
+        f"{configfile}: {len(study.datasets)} data sets with {machines} machines, {grid}, "
+        f"{len(study.detectors)} detectors, {len(study.fusions)} fusions: {files} score files"
     )
 
 
