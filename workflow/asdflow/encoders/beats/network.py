@@ -1,7 +1,8 @@
 """The BEATs network for inference, arranged so that little but matrix products costs time.
 
-Three linear maps and the gate of the position bias are one product; the scale of the attention is part of its
-weights; the bias table is looked up once for each length; scratch memory is shared by all blocks.
+Three linear maps and the gate of the position bias are one product; the scale of the attention is part of
+its weights; residual sums are part of the products; the bias table is looked up once for each length;
+scratch memory is shared by all blocks.
 """
 
 from __future__ import annotations
@@ -15,52 +16,12 @@ from torch.nn.functional import gelu
 
 from asdflow.encoders._transformer import Linear, Norm, Weights, cut_patches, heads_of
 from asdflow.encoders.beats.attention import fused, head_by_head
+from asdflow.encoders.beats.block import EPS, Block, carry_biases, read_block
 from asdflow.encoders.beats.config import BeatsConfig
 from asdflow.encoders.beats.positions import PositionalConvolution, relative_bias
 
-EPS = 1e-5
 PROJECT = "post_extract_proj"
 TABLE = "encoder.layers.0.self_attn.relative_attention_bias.weight"  # repeated in every block
-
-
-@dataclass(frozen=True)
-class Block:
-    """Weights of one transformer block."""
-
-    attention: Linear  # q / sqrt(head_dim), k, v, and two gate numbers a head: width -> 3 width (+ 2 heads)
-    gate_scale: torch.Tensor | None  # (heads,)
-    out: Linear
-    attention_norm: Norm
-    fc1: Linear
-    fc2: Linear
-    norm: Norm
-
-
-def read_block(config: BeatsConfig, weights: Weights, name: str) -> Block:
-    """Weights of one block; q, k, v and gate become one product."""
-    heads, attention = config.encoder_attention_heads, f"{name}.self_attn"
-    rows, biases = (
-        [weights[f"{attention}.{part}_proj.{kind}"] for part in "qkv"] for kind in ("weight", "bias")
-    )
-    gate_scale = None
-    if config.relative_position_embedding and config.gru_rel_pos:
-        # grep_linear acts on each head's unscaled query; its eight outputs are summed in fours.
-        gate = weights[f"{attention}.grep_linear.weight"].reshape(2, 4, config.head_dim).sum(1)
-        gate_bias = weights[f"{attention}.grep_linear.bias"].reshape(2, 4).sum(1)
-        query = rows[0].reshape(heads, config.head_dim, -1)
-        rows.append((gate @ query).reshape(2 * heads, -1))
-        biases.append((biases[0].reshape(heads, -1) @ gate.T + gate_bias).reshape(-1))
-        gate_scale = weights[f"{attention}.grep_a"].reshape(heads)
-    rows[0], biases[0] = (part / config.head_dim**0.5 for part in (rows[0], biases[0]))
-    return Block(
-        attention=weights.make_linear(torch.cat(rows), torch.cat(biases)),
-        gate_scale=gate_scale,
-        out=weights.linear(f"{attention}.out_proj"),
-        attention_norm=weights.norm(f"{attention}_layer_norm", EPS),
-        fc1=weights.linear(f"{name}.fc1"),
-        fc2=weights.linear(f"{name}.fc2"),
-        norm=weights.norm(f"{name}.final_layer_norm", EPS),
-    )
 
 
 @dataclass
@@ -100,6 +61,7 @@ class BeatsNetwork:
         self.depth, self.bands = config.encoder_layers, config.bands
         self.patch_size, self.width = config.input_patch_size, config.encoder_embed_dim
         self.has_head = config.finetuned_model
+        self.alpha = (2.0 * self.depth) ** 0.25 if config.deep_norm else 1.0
         weights = Weights(state, device, dtype, self.product_dtype)
         patch = weights["patch_embedding.weight"].flatten(1)
         bias = weights["patch_embedding.bias"] if config.conv_bias else patch.new_zeros(len(patch))
@@ -114,9 +76,11 @@ class BeatsNetwork:
         self.blocks = [
             read_block(config, weights, f"encoder.layers.{number}") for number in range(self.depth)
         ]
+        self.carried: list[torch.Tensor] = []
+        if not config.layer_norm_first and self.product_dtype == dtype:
+            self.norm, self.blocks, self.carried = carry_biases(self.norm, self.blocks, self.alpha)
         self.predictor = weights.linear("predictor") if self.has_head else None
         self.table = weights[TABLE] if config.relative_position_embedding else None
-        self.alpha = (2.0 * self.depth) ** 0.25 if config.deep_norm else 1.0
         on_cpu = device.type == "cpu" and self.product_dtype == dtype
         self.attend = head_by_head if on_cpu else fused
         self._bias = lru_cache(maxsize=2)(self._make_bias)
@@ -153,13 +117,13 @@ class BeatsNetwork:
         bias = self._bias(shape[1])
         x = x.reshape(-1, shape[2])
         scratch = self._scratch(len(x))
-        result = {0: x.reshape(shape)} if 0 in wanted else {}
+        result = {0: self._layer(0, x).reshape(shape)} if 0 in wanted else {}
         for number, block in enumerate(self.blocks[: max(wanted)], 1):
             x = self._run(block, x, shape[0], bias, scratch)
             if number == self.depth and self.config.layer_norm_first:
                 x = self.norm(x)
             if number in wanted:
-                result[number] = x.reshape(shape)
+                result[number] = self._layer(number, x).reshape(shape)
         return result
 
     @torch.inference_mode()
@@ -187,19 +151,27 @@ class BeatsNetwork:
     def _run(
         self, block: Block, x: torch.Tensor, batch: int, bias: torch.Tensor | None, scratch: Scratch
     ) -> torch.Tensor:
-        """One block on (rows, width)."""
+        """One block on (rows, width); may change x."""
         first = self.config.layer_norm_first
         attended = self._attend(block, block.attention_norm(x) if first else x, batch, bias, scratch)
-        x = self._add(x, block.out(attended, out=scratch.update), block.attention_norm)
+        x = self._add(x, attended, block.out, block.attention_norm, scratch)
         hidden = block.fc1(block.norm(x) if first else x, out=scratch.hidden)
-        hidden = torch.ops.aten.gelu_(hidden)
-        return self._add(x, block.fc2(hidden, out=scratch.update), block.norm)
+        return self._add(x, torch.ops.aten.gelu_(hidden), block.fc2, block.norm, scratch)
 
-    def _add(self, x: torch.Tensor, update: torch.Tensor, norm: Norm) -> torch.Tensor:
-        """Residual sum: plain where the norm came first, else norm(alpha x + update)."""
+    def _add(
+        self, x: torch.Tensor, y: torch.Tensor, linear: Linear, norm: Norm, scratch: Scratch
+    ) -> torch.Tensor:
+        """Residual sum with y W + b: plain where the norm came first, else norm(alpha x + y W + b)."""
+        if self.carried:
+            return norm(x.addmm_(y, linear.weight, beta=self.alpha))
+        update = linear(y, out=scratch.update)
         if self.config.layer_norm_first:
             return x + update
         return norm(torch.add(update, x, alpha=self.alpha))
+
+    def _layer(self, number: int, x: torch.Tensor) -> torch.Tensor:
+        """Values of a layer, from what the blocks pass on, in memory of its own."""
+        return x - self.carried[number] if self.carried else x
 
     def _attend(
         self, block: Block, x: torch.Tensor, batch: int, bias: torch.Tensor | None, scratch: Scratch
