@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from asdflow import build
 from asdflow.config import load
@@ -192,3 +194,27 @@ def test_swept_detectors_score_as_those_written_out():
 
 def _cosine(x, y) -> float:
     return (1 - float(x @ y) / float(np.sqrt(x @ x) * np.sqrt(y @ y))) / 2
+
+
+def test_the_example_of_the_page_is_what_the_page_says(root):
+    page = (root / "docs/sweeps.md").read_text(encoding="utf-8")
+    example = YAML(typ="safe").load(re.search(r"```yaml\n(.*?)```", page, re.S)[1])
+    made = study(example["detectors"])
+    assert list(made.detectors) == ["nn", *(f"ldn_k{k}" for k in (1, 2, 4, 8, 16, 32))]
+    assert "`ldn_k1` to `ldn_k32`" in page
+
+
+def test_the_study_of_sensitivity_covers_the_ranges_of_the_literature(root):
+    text = (root / "config/studies/sensitivity.yaml").read_text(encoding="utf-8")
+    made = load(YAML(typ="safe").load(text))
+    values = {
+        (entry, parameter): {values[place] for values in sweep.members.values()}
+        for entries in made.sweeps.values()
+        for entry, sweep in entries.items()
+        for place, parameter in enumerate(sweep.parameters)
+    }
+    for entry in ("neighbours", "ldn", "outliers"):
+        assert {1, 64} <= values[entry, "k"]
+    for entry in ("gwrp", "ldn_gwrp"):
+        assert {0.0, 1.0} <= values[entry, "r"]
+    assert {("gem", "p"), ("rdp", "gamma"), ("subspace", "rank"), ("variance", "variance")} <= values.keys()
