@@ -159,10 +159,16 @@ class Results:
 
     def label(self, system: System) -> str:
         """A system's full name in one line, e.g. "ldn on yamnet layer9 with gem3 pooling"."""
-        feature = self.feature_name(system.encoder, system.layer)
         if system.pooling == GIVEN:
-            return f"{system.name} on given {system.encoder} vectors"
+            return f"{system.name} on {self.feature_label(*system.feature)}"
+        feature = self.feature_name(system.encoder, system.layer)
         return f"{system.name} on {feature} with {system.pooling} pooling"
+
+    def feature_label(self, encoder: str, layer: str, pooling: str) -> str:
+        """Encoder, layer and pooling in words, e.g. "yamnet layer9 and gem3 pooling", "given clap vectors"."""
+        if pooling == GIVEN:
+            return f"given {encoder} vectors"
+        return f"{self.feature_name(encoder, layer)} and {pooling} pooling"
 
     @cached_property
     def traits(self) -> dict[str, Traits]:

@@ -63,7 +63,7 @@ class Heatmap(Picture):
         sheet = plotting.Sheet(
             _title(systems, machines, cells, name),
             f"{_words.capital(name)}, percent, on {_words.evidence(results, dataset)}, with "
-            f"{results.feature_name(encoder, layer)} and {pooling} pooling. Rows by the value over all "
+            f"{results.feature_label(encoder, layer, pooling)}. Rows by the value over all "
             "machines (first column). Framed: best of the column.",
             (width, head + height + key),
             _note(results, dataset, asked, (encoder, layer, pooling), metric, self.metric),
