@@ -165,7 +165,7 @@ class Results:
         return f"{system.name} on {feature} with {system.pooling} pooling"
 
     def feature_label(self, encoder: str, layer: str, pooling: str) -> str:
-        """Encoder, layer and pooling in words, e.g. "yamnet layer9 and gem3 pooling", "given clap vectors"."""
+        """Encoder, layer and pooling in words: "yamnet layer9 and gem3 pooling", "given clap vectors"."""
         if pooling == GIVEN:
             return f"given {encoder} vectors"
         return f"{self.feature_name(encoder, layer)} and {pooling} pooling"
