@@ -40,6 +40,7 @@ rule obtain:
     threads: 1
     resources:
         mem_mb=500,
+        downloads=1,
     params:
         archive=plan.archive,
     script:

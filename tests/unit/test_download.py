@@ -110,6 +110,12 @@ class TestPlaces:
             thread.join()
         assert most == 2
 
+    def test_those_who_hold_a_place_have_different_numbers(self, tmp_path):
+        with slot(tmp_path / "slots", 2) as first, slot(tmp_path / "slots", 2) as second:
+            assert {first, second} == {0, 1}
+        with slot(None, 2) as unbounded:
+            assert unbounded == 0
+
     def test_a_lock_is_held_by_one(self, tmp_path):
         order = []
 
