@@ -12,24 +12,9 @@ from dataclasses import dataclass
 import torch
 
 TILE, STEP = 6, 4  # inputs and outputs of a tile, along each axis
-B_T = (
-    (4, 0, -5, 0, 1, 0),
-    (0, -4, -4, 1, 1, 0),
-    (0, 4, -4, -1, 1, 0),
-    (0, -2, -1, 2, 1, 0),
-    (0, 2, -1, -2, 1, 0),
-    (0, 4, 0, -5, 0, 1),
-)
-G = (
-    (1 / 4, 0, 0),
-    (-1 / 6, -1 / 6, -1 / 6),
-    (-1 / 6, 1 / 6, -1 / 6),
-    (1 / 24, 1 / 12, 1 / 6),
-    (1 / 24, -1 / 12, 1 / 6),
-    (0, 0, 1),
-)
-A_T = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
-ONES = 7  # place (1, 1) of a transformed tile: all its weights in the outputs are 1, so a bias fits in there
+# Where the polynomials behind the algorithm are evaluated, besides infinity. The usual 0, 1, -1, 2, -2 have
+# matrices of small integers but four times the rounding error; with these it is that of the plain sum.
+POINTS = (0.0, 0.5**0.5, -(0.5**0.5), 2.0**0.5, -(2.0**0.5))
 CACHED = 4_000_000  # transformed weights that stay in the cache while pieces pass by
 
 
@@ -93,7 +78,7 @@ class Winograd:
     ) -> None:
         self.relu, self.pool = relu, pool
         self.outputs, self.inputs = weight.shape[:2]
-        kernel, ahead, back = (torch.tensor(matrix, dtype=torch.float64) for matrix in (G, B_T, A_T))
+        kernel, ahead, back = matrices()
         self.kernel = torch.einsum("ai,bj,kcij->abck", kernel, kernel, weight).flatten(0, 1).to(dtype)
         self.kernel = self.kernel.contiguous()  # (36, inputs, outputs)
         self.ahead, self.back = torch.kron(ahead, ahead).to(dtype), torch.kron(back, back).to(dtype)
@@ -138,7 +123,6 @@ class Winograd:
         )
         mixed = scratch("mixed", square, count, self.outputs)
         torch.bmm(ahead.view(square, count, self.inputs), self.kernel, out=mixed)
-        mixed[ONES] += self.bias
         back = torch.mm(
             self.back, mixed.view(square, -1), out=scratch("back", STEP * STEP, count * self.outputs)
         )
@@ -146,7 +130,22 @@ class Winograd:
         if self.pool:
             y = torch.maximum(y[0::2], y[1::2])
             y = torch.maximum(y[:, 0::2], y[:, 1::2])
-        return y
+        return y.add_(self.bias)
+
+
+def matrices() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """G (6 x 3), B^T (6 x 6) and A^T (4 x 6), float64, by Cook and Toom.
+
+    With x a point, a row of G is 1, x, x^2, a column of A^T 1, x, x^2, x^3, and B^T the transposed inverse of
+    the powers up to x^5. Infinity has the highest power only.
+    """
+
+    def powers(count: int) -> torch.Tensor:
+        last = [0.0] * (count - 1) + [1.0]
+        rows = [[point**power for power in range(count)] for point in POINTS]
+        return torch.tensor([*rows, last], dtype=torch.float64)
+
+    return powers(TILE - STEP + 1), torch.linalg.inv(powers(TILE)).T.contiguous(), powers(STEP).T.contiguous()
 
 
 def pieces(batch: int, rows: int, columns: int, tiles: int) -> list[tuple[slice, slice]]:
