@@ -4,6 +4,7 @@ import gzip
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from torch.nn.functional import conv2d, max_pool2d, relu
@@ -16,6 +17,7 @@ from asdflow.encoders.openl3.network import Network
 from asdflow.encoders.openl3.resampling import resample, resampled_samples
 from asdflow.encoders.openl3.winograd import Maps, Scratch, Winograd, pieces
 from asdflow.errors import ConfigError, DataError, FetchError
+from asdflow.extraction import extract
 from tiny_encoders import openl3_checkpoint, openl3_content, openl3_keras, sound
 
 CPU = torch.device("cpu")
@@ -343,6 +345,13 @@ def test_recordings_at_their_own_rate_are_heard_through_the_resampler(checkpoint
         up = torch.stack([resample(torch.from_numpy(one), 16000, RATE, kind) for one in wave])
         direct = openl3(checkpoint).frames(up.numpy())
         assert np.array_equal(openl3(checkpoint, sample_rate=16000, resampler=kind).frames(wave), direct)
+
+
+def test_files_of_a_rate_the_encoder_was_not_told_of_are_refused_before_any_is_read(checkpoint, tmp_path):
+    table = pa.table({"clip": ["a", "b"], "sample_rate": [RATE, 16000]})
+    with pytest.raises(DataError, match=r"clip b: is recorded at 16000 Hz, .* expects 48000 Hz") as caught:
+        extract(table, pytest.fail, openl3(checkpoint), tmp_path / "frames.parquet", {}, progress=False)
+    assert "sample_rate: 16000" in caught.value.remedy
 
 
 # --- batches ---

@@ -70,9 +70,12 @@ def extract(
     Raises
     ------
     DataError
-        A clip is too short for the encoder, not finite, or not mono; it is named.
+        A clip is too short for the encoder, not finite, not mono, or (`Encoder.exact_rate`) of a rate that
+        the encoder was not told of; it is named.
     """
     clips = _in_order(clips)
+    if encoder.exact_rate:
+        _require_rate(clips, encoder)
     batch = batch or encoder.batch
     with (
         torch_threads(encoder, threads),
@@ -96,6 +99,20 @@ def shard_of(clips: pa.Table, shard: int, shards: int) -> pa.Table:
 def _in_order(clips: pa.Table) -> pa.Table:
     order = np.argsort(np.array(clips.column("clip").to_pylist(), dtype=object), kind="stable")
     return clips.take(pa.array(order))
+
+
+def _require_rate(clips: pa.Table, encoder: Encoder) -> None:
+    """Raise DataError where a file's rate is not the encoder's, so that the pipeline would resample it."""
+    for clip, rate in zip(
+        clips.column("clip").to_pylist(), clips.column("sample_rate").to_pylist(), strict=True
+    ):
+        if rate != encoder.sample_rate:
+            raise DataError(
+                f"clip {clip}",
+                f"is recorded at {rate} Hz, but encoder {encoder.name!r} expects {encoder.sample_rate} Hz "
+                "and has a resampler of its own",
+                f"Set `sample_rate: {rate}` in the encoder's entry, and bring all files to one rate.",
+            )
 
 
 class Behind:

@@ -47,6 +47,8 @@ class Encoder(ABC):
     #: Whether the clips of a batch run side by side, each on one thread: bits then do not depend on torch's
     #: number of threads, and the extraction lets it have all of its own.
     side_by_side: ClassVar[bool] = False
+    #: Whether files have to be at `sample_rate`, as the resampling of others belongs to the encoder itself.
+    exact_rate: ClassVar[bool] = False
     #: Name in the registry, set by `register`.
     name: ClassVar[str]
 

@@ -94,7 +94,7 @@ class OpenL3(UnequalClips):
     storage: Storage = "float32"
     stored_bands: StoredBands = "keep"
 
-    side_by_side = True
+    side_by_side = exact_rate = True
     available_layers = AVAILABLE
     min_samples = 1
 
