@@ -7,7 +7,7 @@ BIN    := .venv/bin
 LOCKED := $(if $(shell command -v flock),flock --no-fork -n -E 75 .venv/run.lock,)
 RUN    := $(LOCKED) $(BIN)/snakemake $(if $(LOCKED),--nolock,) --cores $(CORES)
 
-.PHONY: demo test lint reproduce reference docs clean
+.PHONY: demo test lint reproduce docs clean
 
 demo: .venv/installed                ## the main job on the embedded data set
 	@$(RUN) --configfile=config/demo.yaml all
@@ -26,6 +26,11 @@ reproduce: .venv/installed           ## the demo twice, on 1 and on all cores: s
 
 docs: .venv/installed                ## schema and option pages, made from the code
 	@$(BIN)/asdflow docs
+
+docs/images/dag.svg: .venv/installed ## picture of the rules for the README; needs graphviz
+	@$(BIN)/snakemake --rulegraph --configfile=config/demo.yaml all 2>/dev/null | tred | dot -Tsvg \
+	  -Grankdir=LR -Gnodesep=0.2 -Granksep=0.35 -Gbgcolor=white -Nfontname=sans-serif -Nfontsize=11 \
+	  -Npenwidth=1.2 -Epenwidth=1 >$@
 
 clean:                               ## forget every result, keep the environment
 	rm -rf results .snakemake
