@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import signal
 import subprocess
 import sys
@@ -334,9 +335,18 @@ t.run(t.Path({str(tmp_path / "f.parquet")!r}), 400, load=load)
     process.wait()
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "f.parquet").exists()
+    assert len(list(tmp_path.iterdir())) == 1  # hidden, under no name of a product
     run(tmp_path / "f.parquet", 400)
+    assert [path.name for path in tmp_path.iterdir()] == ["f.parquet"]
     run(tmp_path / "whole.parquet", 400)
     assert sha(tmp_path / "f.parquet") == sha(tmp_path / "whole.parquet")
+
+
+def test_what_a_running_process_writes_is_left_alone(tmp_path):
+    (tmp_path / f".f.parquet.{os.getppid()}.part").touch()
+    (tmp_path / ".f.parquet.notes.part").touch()
+    run(tmp_path / "f.parquet", 2)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_progress_in_a_log_is_plain_lines_with_rate_and_remaining_time(capsys, monkeypatch):

@@ -15,10 +15,13 @@ from asdflow.errors import ProductError
 def whole_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; on success it becomes `path`, on failure it is removed.
 
+    What a killed process left of the same file is removed first.
+
     Raises ProductError, naming the file and the remedy, when the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_left(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield partial
@@ -35,3 +38,22 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _remove_left(path: Path) -> None:
+    """Remove partial files of `path` whose process is no more."""
+    begin, end = f".{path.name}.", ".part"
+    for file in path.parent.iterdir():
+        process = file.name[len(begin) : -len(end)]
+        if file.name == f"{begin}{process}{end}" and process.isdecimal() and not _runs(int(process)):
+            file.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
