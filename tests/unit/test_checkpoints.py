@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
+import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from answering import serving
-from asdflow import checkpoints
+from asdflow import checkpoints, encoders
+from asdflow.build import encoder as build
 from asdflow.checkpoints import registry, sources
-from asdflow.errors import ConfigError, FetchError
+from asdflow.errors import ConfigError, DataError, FetchError
 
 GOOD = b"weights " * 1000
 SHA = hashlib.sha256(GOOD).hexdigest()
@@ -200,6 +204,47 @@ def test_the_object_id_of_a_git_repository_stands_for_a_hash(server, enter, tmp_
     path.write_bytes(b"hullo")
     with pytest.raises(FetchError, match=f"git object id .* expected {blob}"):
         checkpoints.locate("tiny", tmp_path)
+
+
+class Harmless:
+    """Would create a file when unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+WITH_WEIGHTS = [
+    name
+    for name in encoders.REGISTRY.names()
+    if "checkpoint" in encoders.REGISTRY.member(name).__dataclass_fields__
+]
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_every_encoder_checks_the_hash_before_it_opens_the_file(enter, tmp_path, monkeypatch, name):
+    """A file of another hash holds code; it must be refused for its hash and not be looked into."""
+    enter(encoder=name)
+    monkeypatch.setenv("ASDFLOW_CHECKPOINTS", str(tmp_path))
+    path, trace = tmp_path / "tiny.bin", tmp_path / "ran"
+    path.write_bytes(pickle.dumps(Harmless(trace), protocol=2))
+    for reference, message in (("tiny", "is not checkpoint 'tiny'"), (str(path), "is not registered")):
+        encoder = build({"name": name, "checkpoint": reference})
+        with pytest.raises(FetchError, match=message):
+            encoder.layer_frames(np.zeros((1, 10 * 48000), np.float32))
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_every_encoder_refuses_code_in_an_accepted_file_without_running_it(tmp_path, name):
+    path, trace = tmp_path / "own.pt", tmp_path / "ran"
+    path.write_bytes(pickle.dumps({"model": Harmless(trace)}, protocol=2))
+    encoder = build({"name": name, "checkpoint": str(path), "unverified": True})
+    with pytest.raises((FetchError, DataError), match=re.escape(str(path))):
+        encoder.layer_frames(np.zeros((1, 10 * 48000), np.float32))
+    assert not trace.exists()
 
 
 def test_the_environment_moves_the_folder(enter, tmp_path, monkeypatch):
