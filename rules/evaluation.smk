@@ -20,6 +20,7 @@ rule metrics_of_pooling:
         systems=plan.systems,
         files=plan.evaluated_systems,
         options=lookup("metrics", within=study.as_dict()),
+        measure=plan.measure,
         code=plan.code("metrics"),
         schema=plan.schema("metrics"),
     script:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from asdflow import metrics
 from asdflow.errors import DataError
 from asdflow.evaluation import metric_columns
 from asdflow.schemas import SCORES
@@ -61,3 +62,24 @@ def test_a_data_set_without_labels_and_a_machine_with_only_some_are_refused(labe
 def test_systems_that_score_other_clips_are_refused():
     with pytest.raises(DataError, match="pca: does not score the same test clips"):
         evaluate({"nn": scores(0), "pca": scores(0, machines=("fan",))})
+
+
+@pytest.mark.parametrize("measure", ["official_2020", "official_2021"])
+def test_the_official_score_of_a_year_stands_beside_the_one_that_all_years_share(measure):
+    table = scores(0)
+    plain = metric_columns({"nn": table}, {"nn": "detector"}, NAMES, 100, 0.95)
+    columns = metric_columns({"nn": table}, {"nn": "detector"}, NAMES, 100, 0.95, measure=measure)
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    yearly = {row["machine"]: row["value"] for row in rows if row["metric"] == measure}
+    others = [tuple(row.values()) for row in rows if row["metric"] != measure]
+    assert others == list(zip(*plain.values(), strict=True))
+    test = [row for row in table.to_pylist() if row["split"] == "test"]
+    labels = [[row[name] for row in test] for name in ("score", "label", "domain", "machine")]
+    if measure == "official_2020":
+        labels.pop(2)
+    found = getattr(metrics, measure)(*labels)
+    assert yearly["all"] == found.overall
+    assert [yearly["Sander"], yearly["fan"]] == found.table.column(measure).to_pylist()
+    assert [row["metric"] for row in rows if row["machine"] == "fan"] == sorted(
+        row["metric"] for row in rows if row["machine"] == "fan"
+    )

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from asdflow.errors import DataError
-from asdflow.metrics import evaluate
+from asdflow.metrics import MEASURES, evaluate
+from asdflow.metrics.measure import OFFICIAL
 
 KEYS = ("machine", "section", "clip")
 
@@ -20,6 +21,7 @@ def metric_columns(
     names: Mapping[str, str],
     rounds: int,
     confidence: float,
+    measure: str = "official",
 ) -> dict[str, Any]:
     """Columns of schema "metrics".
 
@@ -29,6 +31,7 @@ def metric_columns(
     kinds : mapping of system to "detector" or "fusion"
     names : mapping with dataset, encoder, layer and pooling
     rounds, confidence : bootstrap rounds and coverage of the intervals
+    measure : official score of the data set's own year; its rows stand beside those of "official"
 
     Machines of which no test clip has a label are left out, and a line says so.
 
@@ -47,9 +50,25 @@ def metric_columns(
     keep = pc.is_in(first.column("machine"), pa.array(judged))
     tests = {system: table.filter(keep) for system, table in tests.items()}
     first = first.filter(keep)
+    columns = _evaluated(tests, first, names["dataset"], rounds, confidence, OFFICIAL.name)
+    if measure != OFFICIAL.name:
+        columns = _joined(
+            columns, _evaluated(tests, first, names["dataset"], rounds, confidence, measure), measure
+        )
+    count = len(columns["system"])
+    return (
+        {name: [value] * count for name, value in names.items()}
+        | {"kind": [kinds[system] for system in columns["system"]]}
+        | columns
+    )
+
+
+def _evaluated(
+    tests: Mapping[str, pa.Table], first: pa.Table, dataset: str, rounds: int, confidence: float, measure: str
+) -> dict[str, list]:
     # Resamples are drawn from the data set's name alone: every system meets the same ones, so that
     # differences between systems are paired.
-    columns = evaluate(
+    return evaluate(
         {system: table.column("score").to_numpy() for system, table in tests.items()},
         anomaly=first.column("label").to_pylist(),
         domain=first.column("domain").to_pylist(),
@@ -58,14 +77,18 @@ def metric_columns(
         recording=first.column("recording").to_pylist(),
         rounds=rounds,
         confidence=confidence,
-        seed_name=f"metrics/{names['dataset']}",
+        seed_name=f"metrics/{dataset}",
+        measure=MEASURES[measure],
     )
-    count = len(columns["system"])
-    return (
-        {name: [value] * count for name, value in names.items()}
-        | {"kind": [kinds[system] for system in columns["system"]]}
-        | columns
-    )
+
+
+def _joined(columns: Mapping[str, list], more: Mapping[str, list], metric: str) -> dict[str, list]:
+    """Rows of the first table and those of one metric of the second, in the order of their keys."""
+    rows = [
+        *zip(*columns.values(), strict=True),
+        *(row for row in zip(*more.values(), strict=True) if row[list(more).index("metric")] == metric),
+    ]
+    return dict(zip(columns, map(list, zip(*sorted(rows), strict=True)), strict=True))
 
 
 def _judged_machines(tests: pa.Table, dataset: str) -> list[str]:

@@ -227,6 +227,10 @@ class Plan:
         """System of each file of `evaluated`."""
         return [name for name in self.systems for _ in self.score_files(wildcards, name)]
 
+    def measure(self, wildcards) -> str:
+        """Name of the official score of a data set's own year; "official" for data of no year."""
+        return getattr(self.datasets[wildcards.dataset], "measure", "official")
+
     # -- what decides a product besides its inputs -----------------------------------------------------------
 
     def code(self, script: str, axis: str = "", entry: str = "") -> Callable:

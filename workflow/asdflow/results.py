@@ -29,7 +29,11 @@ METRIC_NAMES = {
     "auc_target": "AUC target",
     "auc": "AUC",
     "pauc": "pAUC",
+    "official_2020": "official score of 2020",
+    "official_2021": "official score of 2021",
 }
+YEARLY = ("official_2020", "official_2021")
+"""Scores of a year's own rule, beside the one that all data sets have: no terms of it."""
 
 
 @dataclass(frozen=True, order=True)
@@ -227,7 +231,7 @@ class Results:
 
     def terms(self, dataset: str) -> list[str]:
         """Metrics that the official score of this data set joins: no target AUC where it has no domains."""
-        found = set(self.overall(dataset)["metric"]) - {OFFICIAL}
+        found = set(self.overall(dataset)["metric"]) - {OFFICIAL, *YEARLY}
         return [name for name in METRIC_NAMES if name in found] + sorted(found - set(METRIC_NAMES))
 
     def overall(self, dataset: str) -> pl.DataFrame:
@@ -264,7 +268,8 @@ class Results:
         """One row a system, best official score first; ties in order of name.
 
         Columns rank, dataset, encoder, layer, pooling, kind, system; for the official score and each of its
-        terms the value and, called `<metric>_low` and `<metric>_high`, its interval, in [0, 1]; confidence,
+        terms, and that of its own year where it has another, the value and, called `<metric>_low` and
+        `<metric>_high`, its interval, in [0, 1]; confidence,
         normal, anomaly, units (0: the interval is not known); transductive, needs_domains, tuned, simulated.
         Systems whose scores are equal share a rank.
         """
@@ -278,7 +283,8 @@ class Results:
         table = overall.filter(pl.col("metric") == OFFICIAL).select(
             *keys, "confidence", "normal", "anomaly", "units", *_interval(OFFICIAL)
         )
-        for metric in self.terms(dataset):
+        yearly = [name for name in YEARLY if name in set(overall["metric"])]
+        for metric in (*self.terms(dataset), *yearly):
             part = overall.filter(pl.col("metric") == metric).select(*keys, *_interval(metric))
             table = table.join(part, on=keys, how="left", validate="1:1")
         traits = self.traits

@@ -69,6 +69,13 @@ class Dcase(Recordings):
         year = load().year(self.year)
         return sorted({machine for subset in self.subsets for machine in year.machines(subset)})
 
+    @property
+    def measure(self) -> str:
+        """Name of the official score of the year."""
+        from asdflow.metrics import measure_of_year
+
+        return measure_of_year(self.year)
+
     def machine_names(self, name: str, base: Path) -> list[str]:
         """Sorted machines, from the registry."""
         return sorted(set(self.machines)) if self.machines else self._known_machines()
