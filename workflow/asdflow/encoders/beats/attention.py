@@ -50,6 +50,6 @@ def fused(q: Heads, k: Heads, v: Heads, bias: torch.Tensor | None, gate: torch.T
     """All heads by torch's fused kernel; as `head_by_head`. For GPUs, and for products of short precision."""
     mask = bias if bias is None or gate is None else gate * bias
     if mask is not None:
-        mask = mask.to(q.dtype).expand(len(q), -1, -1, -1)
+        mask = mask.expand(len(q), -1, -1, -1)
     context = scaled_dot_product_attention(q, k, v, mask, scale=1.0)
     return context.transpose(1, 2).flatten(2)

@@ -136,7 +136,7 @@ class BeatsNetwork:
     def _make_bias(self, tokens: int) -> torch.Tensor | None:
         if self.table is None:
             return None
-        return relative_bias(self.table, tokens, self.config.max_distance)
+        return relative_bias(self.table, tokens, self.config.max_distance).to(self.product_dtype)
 
     def _scratch(self, rows: int) -> Scratch:
         def empty(columns: int) -> torch.Tensor:
