@@ -395,6 +395,14 @@ def test_the_bytes_do_not_depend_on_the_number_of_threads(tmp_path):
     assert sha(tmp_path / "1.parquet") == sha(tmp_path / "3.parquet")
 
 
+@pytest.mark.parametrize(("threads", "together"), [(1, 4), (2, 4), (3, 6), (7, 7)])
+def test_every_thread_of_the_encoder_gets_a_clip(tmp_path, threads, together):
+    encoder = run(
+        tmp_path / "f.parquet", 42, threads=threads, load=lambda row, rate: wave(row, rate, (1000,))
+    )
+    assert encoder.calls[0] == (together, 1000)
+
+
 def test_the_next_clips_are_decoded_while_the_encoder_computes(tmp_path):
     asked = threading.Event()
 

@@ -57,8 +57,8 @@ def extract(
     made_by : mapping
         Every parameter that decides the content.
     batch : int, optional
-        Largest number of clips of equal length in one call of the encoder, by default what suits it. The
-        result does not depend on it where the encoder's does not.
+        Largest number of clips of equal length in one call of the encoder, by default what suits it and the
+        number of threads. The result does not depend on it where the encoder's does not.
     threads : int
         Cores for the encoder, if its bits do not depend on their number (`Encoder.side_by_side`; others keep
         to one), and clips decoded at a time.
@@ -76,7 +76,7 @@ def extract(
     clips = _in_order(clips)
     if encoder.exact_rate:
         _require_rate(clips, encoder)
-    batch = batch or encoder.batch
+    batch = batch or -(-encoder.batch // threads) * threads  # a clip for every thread
     with (
         torch_threads(encoder, threads),
         Progress(clips.num_rows, label, show=progress) as shown,
