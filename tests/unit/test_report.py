@@ -13,6 +13,7 @@ import sys
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -517,6 +518,24 @@ def test_sources_name_licence_and_citation(results):
     assert found["Encoder yamnet"].licence == "Apache-2.0"
     assert "YAMNet" in found["Encoder yamnet"].citation
     assert "no recordings" in found["Data set factory"].licence
+
+
+@pytest.mark.parametrize(
+    ("spec", "what"),
+    [
+        ({"name": "yamnet", "unverified": True}, "YAMNet, AudioSet-trained"),  # its hash is always checked
+        ({"name": "beats", "checkpoint": "beats_iter3_as2m_ft1", "unverified": True}, "UNVERIFIED"),
+        ({"name": "beats", "checkpoint": "/home/me/own.pt", "unverified": True}, "own.pt; UNVERIFIED"),
+        ({"name": "huggingface", "model": "models/own", "unverified": True}, "own; UNVERIFIED"),
+        ({"name": "huggingface", "model": "models/own", "sha256": "0" * 64}, "own"),
+        ({"name": "huggingface", "model": "a/b", "revision": "0" * 40}, f"a/b at commit {'0' * 40} of the"),
+    ],
+)
+def test_sources_name_the_weights_and_mark_those_that_nobody_vouches_for(spec, what):
+    (found,) = facts.origins(SimpleNamespace(study={"datasets": {}, "encoders": {"mine": spec}}))
+    assert found.what.startswith("Encoder mine: ") and what in found.what
+    assert ("UNVERIFIED" in found.what) == ("UNVERIFIED" in what)
+    assert "/home" not in found.what
 
 
 def test_versions_name_what_decides_the_results():

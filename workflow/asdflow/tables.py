@@ -129,6 +129,17 @@ def provenance(file: pq.ParquetFile | str | Path) -> dict[str, Any]:
     return json.loads(metadata.get(b"asdflow", b"{}"))
 
 
+def inherited(*files: str | Path) -> dict[str, Any]:
+    """What `made_by` takes over from the products that a new one is made of.
+
+    `{"unverified": [weights, ...]}` where an encoder's entry accepted weights that nobody vouches for, else
+    nothing: so each product of such a study says so.
+    """
+    made_by = [provenance(file).get("made_by", {}) for file in files]
+    weights = {name for one in made_by for name in one.get("unverified", [])}
+    return {"unverified": sorted(weights)} if weights else {}
+
+
 def check(path: str | Path, schema: Schema, table: pa.Table, columns: list[str] | None = None) -> None:
     """Raise ProductError unless every column keeps its declaration (see `write`)."""
     wanted = [schema.column(name) for name in columns] if columns else list(schema.columns)

@@ -9,7 +9,8 @@ def main(snakemake):
     """Table "embeddings" -> table "distances"."""
     metric = snakemake.wildcards.metric
     embeddings = tables.read(snakemake.input.embeddings, "embeddings")
-    tables.write(snakemake.output[0], "distances", distance_columns(embeddings, metric), {"metric": metric})
+    made_by = {"metric": metric} | tables.inherited(snakemake.input.embeddings)
+    tables.write(snakemake.output[0], "distances", distance_columns(embeddings, metric), made_by)
 
 
 run(main, snakemake)  # noqa: F821

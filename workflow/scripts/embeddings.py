@@ -10,7 +10,8 @@ def main(snakemake):
     clips = tables.read(snakemake.input.clips, "clips")
     spec, layer = snakemake.params.pooling, snakemake.wildcards.layer
     columns = embed(clips, snakemake.input.frames, layer, spec)
-    tables.write(snakemake.output[0], "embeddings", columns, {"pooling": spec, "layer": layer})
+    made_by = {"pooling": spec, "layer": layer} | tables.inherited(snakemake.input.frames)
+    tables.write(snakemake.output[0], "embeddings", columns, made_by)
 
 
 run(main, snakemake)  # noqa: F821

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from asdflow import build, datasets, extraction, tables
+from asdflow import build, checkpoints, datasets, extraction, tables
 from asdflow.clips import longest_s, require_usable
 from asdflow.job import run
 from asdflow.waveforms import loader
@@ -27,6 +27,7 @@ def main(snakemake):
     )
     shard, shards = int(names.get("shard", 1)), int(names.get("shards", 1))
     made_by = {"data": params.data, "sound": params.sound, "encoder": params.encoder}
+    made_by |= checkpoints.unverified(params.encoder)
     extraction.extract(
         extraction.shard_of(clips, shard, shards),
         loader(data, names.dataset, Path.cwd(), longest),

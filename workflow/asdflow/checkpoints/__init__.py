@@ -3,7 +3,7 @@
 from asdflow.checkpoints.listing import describe
 from asdflow.checkpoints.models import hub_folder
 from asdflow.checkpoints.registry import Checkpoint, checkpoint, load_registry, names
-from asdflow.checkpoints.store import default_folder, fetch, locate, path_of, resolve, sha256_of
+from asdflow.checkpoints.store import default_folder, fetch, locate, path_of, resolve, sha256_of, unverified
 
 __all__ = [
     "Checkpoint",
@@ -18,4 +18,5 @@ __all__ = [
     "path_of",
     "resolve",
     "sha256_of",
+    "unverified",
 ]

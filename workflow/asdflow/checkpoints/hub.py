@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from asdflow.checkpoints.models import (
     sums,
     verify_model,
 )
+from asdflow.checkpoints.store import hash_of
 from asdflow.errors import FetchError
 
 ENDPOINT = "HF_ENDPOINT"  # as the hub's own tools call the address of a mirror
@@ -34,9 +34,9 @@ def endpoint() -> str:
 def fetch_model(model: str, revision: str, folder: str | Path | None = None) -> Path:
     """Folder of a hub model at a commit; fetched unless it is already there.
 
-    Large files are checked by the SHA-256 and small ones by the Git hash that the hub states for the commit,
-    and `SHA256SUMS` is kept beside them, so that later uses need no network. The folder appears when it is
-    complete; what an interrupted run received is continued.
+    Large files are checked by the SHA-256 and small ones by the git object id that the hub states for the
+    commit, and `SHA256SUMS` is kept beside them, so that later uses need no network. The folder appears when
+    it is complete; what an interrupted run received is continued.
 
     Parameters
     ----------
@@ -134,13 +134,7 @@ def _get(partial: Path, name: str, known: Mapping[str, Mapping[str, Any]], model
     if large:
         download.fetch([url], partial / name, checksum=f"sha256:{large['sha256']}", size=large["size"])
         return
-    body = download.read([url])
-    found, stated = git_hash(body), known[name].get("blobId")
+    (partial / name).write_bytes(download.read([url]))
+    found, stated = hash_of(partial / name, "git object id"), known[name].get("blobId")
     if found != stated:
-        raise FetchError(url, f"gives a file of Git hash {found}, but the hub states {stated}", "")
-    (partial / name).write_bytes(body)
-
-
-def git_hash(body: bytes) -> str:
-    """Name of a file's content in Git: SHA-1 of "blob", its length, a zero byte, and the bytes."""
-    return hashlib.sha1(b"blob %d\0" % len(body) + body, usedforsecurity=False).hexdigest()
+        raise FetchError(url, f"gives a file of git object id {found}, but the hub states {stated}", "")

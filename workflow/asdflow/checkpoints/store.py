@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from asdflow.atomic import whole_file
 from asdflow.checkpoints.registry import Checkpoint, HashKind, PageSource, checkpoint, names
@@ -156,6 +158,13 @@ def by_hand(entry: Checkpoint, folder: Path) -> str:
         f"To provide it by hand, place the file under the name {entry.file} in {folder}/ (or in the folder "
         f"that ${ENVIRONMENT} names); it must have {size}{check}.{pages}"
     )
+
+
+def unverified(spec: Mapping[str, Any]) -> dict[str, list[str]]:
+    """For a product's `made_by`: the name of the weights that an entry accepts unverified, else nothing."""
+    if not spec.get("unverified"):
+        return {}
+    return {"unverified": [Path(spec.get("checkpoint") or spec["model"]).name]}
 
 
 def _path(entry: Checkpoint, folder: str | Path | None) -> Path:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # What decides a number or a picture.
 PACKAGES = (
     *("asdflow", "numpy", "scipy", "scikit-learn", "torch", "torchaudio", "soundfile"),
-    *("pyarrow", "polars", "matplotlib", "snakemake"),
+    *("transformers", "pyarrow", "polars", "matplotlib", "snakemake"),
 )
 WARNINGS = 40  # most that are listed
 
@@ -158,7 +158,6 @@ class Origin:
 def origins(results: Results) -> list[Origin]:
     """Data sets and encoder weights with licence and citation."""
     from asdflow import build, datasets
-    from asdflow.checkpoints import checkpoint, names
 
     found = []
     for name, spec in results.study["datasets"].items():
@@ -177,17 +176,27 @@ def origins(results: Results) -> list[Origin]:
             )
         )
     for name, spec in results.study["encoders"].items():
-        weights = getattr(build.encoder(spec), "checkpoint", None)
-        if weights is None:
-            found.append(Origin(f"Encoder {name}", "part of asdflow, no weights", ""))
-        elif str(weights) in names():
-            entry = checkpoint(str(weights))
-            found.append(Origin(f"Encoder {name}: {entry.title}", entry.licence, entry.citation))
-        else:
-            found.append(
-                Origin(f"Encoder {name}: {PurePath(str(weights)).name}", "not stated; a file of the user", "")
-            )
+        found.append(_weights(f"Encoder {name}", build.encoder(spec)))
     return found
+
+
+def _weights(what: str, encoder: Any) -> Origin:
+    """Origin of an encoder's weights; it says so where nobody vouches for their bytes."""
+    from asdflow.checkpoints import checkpoint, names
+
+    reference, model = getattr(encoder, "checkpoint", None), getattr(encoder, "model", None)
+    if reference is None and model is None:
+        return Origin(what, "part of asdflow, no weights", "")
+    note = "; UNVERIFIED: nobody vouches for these bytes" if getattr(encoder, "unverified", False) else ""
+    if model is not None and encoder.revision is not None:
+        where = f"{model} at commit {encoder.revision} of the Hugging Face hub"
+        return Origin(f"{what}: {where}{note}", "not stated here; see its page there", "")
+    if str(reference) in names():
+        entry = checkpoint(str(reference))
+        note = "" if entry.published else note
+        return Origin(f"{what}: {entry.title}{note}", entry.licence, entry.citation)
+    own = PurePath(str(reference or model)).name
+    return Origin(f"{what}: {own}{note}", "not stated; of the user", "")
 
 
 def versions() -> list[tuple[str, str]]:
