@@ -338,6 +338,31 @@ def test_the_first_sentences_agree_with_the_paired_interval(results):
     assert ("beyond the noise" in said.sentences[0]) == said.resolved
 
 
+def test_equal_scores_are_said_to_be_equal(results, monkeypatch):
+    from asdflow.metrics import Difference
+
+    fields = dict.fromkeys(Difference.__dataclass_fields__, 0.0)
+    monkeypatch.setattr(verdicts, "difference", lambda *_: Difference(**fields))
+    said = verdicts.verdict(results, "factory")
+    assert "both have the same score in every resample" in said.sentences[0] and not said.resolved
+
+
+def test_a_shared_first_place_is_said_to_be_shared(results, monkeypatch):
+    import polars as pl
+
+    board = results.leaderboard("factory")
+    assert not any("shares" in sentence for sentence in verdicts.verdict(results, "factory").sentences)
+    level = board.with_columns(
+        pl.when(pl.int_range(pl.len()) < 3)
+        .then(board["official"][0])
+        .otherwise(pl.col("official"))
+        .alias("official")
+    )
+    monkeypatch.setattr(results, "leaderboard", lambda dataset: level)
+    shared = [sentence for sentence in verdicts.verdict(results, "factory").sentences if "shares" in sentence]
+    assert shared == ["It shares the first place with 2 other systems of the same score."]
+
+
 def test_the_difference_is_that_of_exact_official_scores(results):
     """The synthetic metrics hold a made-up pAUC, so the expectation is computed from the scores."""
     import polars as pl

@@ -89,7 +89,7 @@ def test_a_filter_shows_the_rows_that_fit_and_says_how_many(page):
     shown = column(page, "Pooling")
     assert shown and set(shown) == {"max"}
     said = page.execute_script("return document.querySelector('form.filters output').textContent")
-    assert said.startswith(f"{len(shown)} of ")
+    assert said == f"{len(shown)} of {len(shown)} systems shown"
     page.execute_script(
         """
         const select = document.querySelector("form.filters select[name=pooling]");

@@ -28,7 +28,7 @@
       fitting += fits;
     }
     const seen = all ? fitting : Math.min(fitting, few);
-    form.querySelector("output").textContent = seen + " of " + rows.length + " systems shown";
+    form.querySelector("output").textContent = seen + " of " + fitting + " systems shown";
     more.hidden = rows.length <= few || (!all && fitting <= few);
     more.textContent = all ? "Show the first " + few : "Show all " + fitting;
   }

@@ -68,6 +68,9 @@ def verdict(results: Results, dataset: str) -> Verdict:
     labels = results.traits[best.name].labels
     if labels:
         sentences.append(f"Mind that {best.name} is {_said(labels)}.")
+    tied = board.filter(board["official"] == row["official"]).height - 1
+    if tied:
+        sentences.append(f"It shares the first place with {count(tied, 'other system')} of the same score.")
     if board.height > 1:
         sentences.append(
             f"The best was picked among {count(board.height, 'system')} on the same test clips, so its score "
@@ -130,6 +133,8 @@ def _compared(
     same = best.feature == other.feature
     name = f"{other.name}, same encoder and pooling" if same else results.label(other)
     start = "It is itself plain nearest neighbour. " if best.name == results.plain_neighbour else ""
+    if found.low == found.value == found.high == 0:
+        return f"{start}It does not differ from {role} ({name}): both have the same score in every resample."
     ends = f"{100 * found.low:+.1f} to {100 * found.high:+.1f}".replace("-", "−")
     outcome = (
         "beyond the noise of the test clips"
