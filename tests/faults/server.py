@@ -316,14 +316,14 @@ def simulate(
             known = dict(entry.get("md5", {}))
             for machine, sections in entry["machines"].items():
                 name = entry.get("files", {}).get(machine, entry["file"].format(machine=machine))
-                body, _ = _archive(year, part, machine, tuple(sections), size, facts["audio"]["channels"])
+                body, _ = published(year, part, machine, tuple(sections), size, facts["audio"]["channels"])
                 server.files[entry["record"], name] = body
                 if machine in known:
                     known[machine] = md5(body)
             entry.update(md5=known, clips=_counts(year, part, size))
         if facts["labels"]:
             text = "".join(
-                f"{machine}\n" + _archive(year, "evaluation", machine, tuple(sections), size, 1)[1]
+                f"{machine}\n" + published(year, "evaluation", machine, tuple(sections), size, 1)[1]
                 for machine, sections in facts["evaluation"]["machines"].items()
             ).encode()
             server.texts[facts["labels"]["file"]] = text
@@ -362,7 +362,7 @@ def _counts(year: int, part: str, size: Size) -> list[dict[str, Any]]:
 
 
 @cache
-def _archive(
+def published(
     year: int, part: str, machine: str, sections: tuple[str, ...], size: Size, channels: int
 ) -> tuple[bytes, str]:
     """One zip, named and arranged as in that year, and its lines in the list of labels."""

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from asdflow import metrics
 from asdflow.cli import app
 from asdflow.datasets.dcase.labels import read_labels
-from asdflow.errors import DataError, FetchError
+from asdflow.errors import ConfigError, DataError, FetchError
 
 LIST = "eval_data_list_2023.csv"
 
@@ -120,6 +120,17 @@ class TestEvaluate:
         server.faults.clear()
         text = run("evaluate", "in", "--year", 2023, "--rounds", 100)
         assert line(text, "knn")[1] == f"{100 * self.expected(scored):.2f}"
+
+    def test_an_own_list_is_taken_instead(self, scored, server):
+        os.rename(f"data/dcase2023/labels/{LIST}", "mine.csv")
+        server.requests.clear()
+        text = run("evaluate", "in", "--year", 2023, "--labels", "mine.csv", "--rounds", 100)
+        assert line(text, "knn")[1] == f"{100 * self.expected(scored):.2f}"
+        assert server.requests == []
+        with pytest.raises(ConfigError, match="given without --year"):
+            run("evaluate", "in", "--labels", "mine.csv")
+        with pytest.raises(ConfigError, match=r"labels none\.csv: does not exist"):
+            run("evaluate", "in", "--year", 2023, "--labels", "none.csv")
 
     def test_a_machine_that_was_not_scored_is_named(self, scored):
         os.unlink("in/knn/anomaly_score_Vacuum_section_00_test.csv")

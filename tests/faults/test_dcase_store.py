@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from server import Fault, md5, wav, zipped
+from server import Fault, Size, md5, published, wav, zipped
 
 from asdflow import datasets
 from asdflow.datasets.dcase import zenodo
@@ -361,6 +361,55 @@ class TestLabels:
         (base / data.label_list()).unlink()
         with pytest.raises(DataError, match="Run snakemake"):
             rows_of(data, base)
+
+
+class TestOwnLabels:
+    """labels: a list of the user's, e.g. from an evaluator, for years without a published one."""
+
+    def evaluator(self, folder: Path, year: int, *machines: str, channels: int = 1) -> Path:
+        """Folder ground_truth_attributes of the organisers' evaluator."""
+        folder.mkdir()
+        for machine in machines:
+            _, lines = published(year, "evaluation", machine, ("00",), Size(), channels)
+            (folder / f"ground_truth_{machine}_section_00_test.csv").write_text(lines)
+        return folder
+
+    def test_an_evaluators_folder_labels_a_year_without_a_published_list(self, simulated, tmp_path):
+        base = simulated(2026)
+        folder = self.evaluator(tmp_path / "truth", 2026, "Sander", "ToyDrone", channels=2)
+        data = obtain(base, year=2026, subsets=["evaluation"], machines=["Sander"], labels=str(folder))
+        test = [row for row in data.clip_rows("x", base, "Sander") if row.split == "test"]
+        assert {(row.domain, row.label) for row in test} == {
+            (domain, label) for domain in ("source", "target") for label in ("normal", "anomaly")
+        }
+        assert data.label_files(base) == sorted(str(path) for path in folder.iterdir())
+        assert data.label_list() is None
+
+    def test_an_own_list_stands_instead_of_the_published_one_and_nothing_is_fetched(
+        self, simulated, server, tmp_path
+    ):
+        base = simulated(2023)
+        mine = tmp_path / "mine.csv"
+        mine.write_bytes(server.texts["eval_data_list_2023.csv"])
+        spec = dict(year=2023, subsets=["evaluation"], machines=["shaker"])
+        data = obtain(base, **spec, labels=str(mine))
+        assert [each.path for each in server.requests if each.path.startswith("/lists/")] == []
+        assert rows_of(data, base) == rows_of(obtain(base, **spec), base)
+
+    def test_development_needs_no_labels(self, simulated, tmp_path):
+        data = datasets.build(
+            {"kind": "dcase", "year": 2023, "subsets": ["development"], "labels": str(tmp_path / "none")}
+        )
+        assert data.label_files(simulated(2023)) == []
+
+    @pytest.mark.parametrize(("make", "words"), [(False, "does not exist"), (True, "holds no ground_truth_")])
+    def test_labels_that_are_not_there_are_an_error(self, simulated, tmp_path, make, words):
+        base = simulated(2026)
+        if make:
+            (tmp_path / "truth").mkdir()
+        data = datasets.build({"kind": "dcase", "year": 2026, "labels": str(tmp_path / "truth")})
+        with pytest.raises(ConfigError, match=f"truth: {words}"):
+            data.label_files(base)
 
 
 class TestCounts:

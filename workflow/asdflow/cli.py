@@ -167,6 +167,7 @@ def evaluate(
         Path | None, typer.Option(help="Clips table, or folder of them, that knows them.")
     ] = None,
     year: Annotated[int | None, typer.Option(help="Year of the organisers' list that knows them.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="With --year: your own list instead.")] = None,
     machine: Annotated[list[str] | None, typer.Option(help="Only this machine; repeat for more.")] = None,
     by_machine: Annotated[bool, typer.Option("--by-machine", help="A table for every system too.")] = False,
     reference: Annotated[str, typer.Option(help="Compare every other system with this one, in pairs.")] = "",
@@ -184,7 +185,7 @@ def evaluate(
 
     found = exchange.evaluate_folder(
         folder,
-        exchange.labels_from(dataset, clips, year, store),
+        exchange.labels_from(dataset, clips, year, store, labels),
         machine or None,
         rounds,
         confidence,

@@ -74,8 +74,7 @@ class Plan:
         if kind == "factory":
             return [f"results/data/{wildcards.dataset}/{wildcards.machine}"]
         if kind == "dcase":
-            labels = data.label_list()
-            return data.manifests(wildcards.machine) + ([labels] if labels else [])
+            return data.manifests(wildcards.machine) + data.label_files(self.base)
         return data.source_files(wildcards.dataset, self.base, wildcards.machine)
 
     def data_spec(self, wildcards) -> dict[str, Any]:

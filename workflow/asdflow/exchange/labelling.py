@@ -116,6 +116,7 @@ def labels_from(
     clips: str | Path | None = None,
     year: int | None = None,
     store: str | Path = "data",
+    labels: str | Path | None = None,
     results: str | Path = "results",
 ) -> Path | Mapping[str, Mapping[str, ClipName]] | None:
     """What `evaluate_folder` takes as `clips`, from at most one of three sources; None for none of them.
@@ -128,11 +129,13 @@ def labels_from(
         A clips table, or a folder of them.
     year : int, optional
         Year of DCASE: the organisers' list, fetched into `store` and checked unless it is there.
+    labels : path, optional
+        With `year`: this list (or an evaluator's folder) instead of the organisers'.
 
     Raises
     ------
     ConfigError
-        Two of them are given.
+        Two of them are given, or labels without their year.
     DataError, FetchError
         The year has no list, or it cannot be had.
     """
@@ -141,10 +144,15 @@ def labels_from(
         raise ConfigError(
             " and ".join(f"--{name}" for name in given), "both name the labels", "Give one of them."
         )
+    if labels and not year:
+        raise ConfigError("--labels", "is given without --year", "Name the year whose file names they are.")
     if year:
-        from asdflow.datasets.dcase.labels import fetch_labels, labels_file, read_labels
+        from asdflow.datasets.dcase.labels import fetch_labels, labels_file, own_files, read_labels
         from asdflow.datasets.dcase.registry import load
 
+        if labels:
+            own_files(labels)
+            return read_labels(labels, year)
         registry = load()
         return read_labels(fetch_labels(registry, year, labels_file(registry, year, store)), year)
     if dataset:

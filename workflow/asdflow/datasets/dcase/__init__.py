@@ -48,6 +48,13 @@ class Dcase(Recordings):
         str | None,
         Field(description="Your own zips or unpacked folders; checked, used in place. Default: download."),
     ] = None
+    labels: Annotated[
+        str | None,
+        Field(
+            description="Your own list of evaluation labels, or the folder ground_truth_attributes of the "
+            "organisers' evaluator. Default: the published list, fetched and verified."
+        ),
+    ] = None
     keep_zip: Annotated[bool, Field(description="Keep a downloaded zip after unpacking.")] = True
     store: Annotated[
         str, Field(min_length=1, description="Folder of downloads and unpacked clips, shared by all entries.")
@@ -85,7 +92,7 @@ class Dcase(Recordings):
         return Path(base) / self.store / f"dcase{self.year}"
 
     def source_files(self, name: str, base: Path, machine: str) -> list[str]:
-        """Empty: the clips table depends on `manifests` and `label_list`, which rules make."""
+        """Empty: the clips table depends on `manifests` and `label_files`, which rules make."""
         return []
 
     def clip_rows(self, name: str, base: Path, machine: str) -> list[ClipRow]:
@@ -93,7 +100,7 @@ class Dcase(Recordings):
         from asdflow.datasets.dcase.index import index
         from asdflow.datasets.dcase.labels import read_labels
 
-        labels = self.label_list()
+        labels = self.labels if "evaluation" in self.subsets and self.labels else self.label_list()
         return index(
             load(),
             self.root(name, base),
@@ -135,9 +142,18 @@ class Dcase(Recordings):
     def label_list(self) -> str | None:
         """Product of `obtain_labels`, relative to the working directory; None where there is none."""
         labels = load().year(self.year).labels
-        if labels is None or "evaluation" not in self.subsets:
+        if labels is None or self.labels or "evaluation" not in self.subsets:
             return None
         return f"{self.store}/dcase{self.year}/labels/{labels.file}"
+
+    def label_files(self, base: Path) -> list[str]:
+        """What the labels of evaluation clips are read from: the user's files, or the product of a rule."""
+        from asdflow.datasets.dcase.labels import own_files
+
+        if self.labels and "evaluation" in self.subsets:
+            return [str(path) for path in own_files(Path(base) / self.labels)]
+        published = self.label_list()
+        return [published] if published else []
 
     def obtain(self, base: Path, part: str, machine: str, policy: Policy | None = None) -> Path:
         """Download (or find in data_dir), check and unpack one archive; returns its manifest."""

@@ -2,20 +2,26 @@
 
 Format: a line with a machine's name, then for each of its clips `anonymous name,full name`; the list of 2020
 adds the label, 0 or 1, as a third field. The full name is of the same year's grammar.
+
+The organisers' evaluators hold the same in a folder `ground_truth_attributes`, a file
+`ground_truth_<machine>_section_<nn>_test.csv` a section, without the line of the machine.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from asdflow.datasets.dcase.registry import Registry
 from asdflow.dcase_names import ClipName, parse
 from asdflow.download import Policy, fetch
-from asdflow.errors import DataError
+from asdflow.errors import ConfigError, DataError
 
 LABELS = {"0": "normal", "1": "anomaly"}
 REMEDY = "Delete it and run again; the published list is then fetched."
+EVALUATOR_FILES = "ground_truth_*_section_*_test.csv"
+_EVALUATOR_FILE = re.compile(r"ground_truth_(.+)_section_\d+_test\.csv")
 
 
 def labels_file(registry: Registry, year: int, store: str | Path) -> Path:
@@ -37,36 +43,58 @@ def fetch_labels(registry: Registry, year: int, target: str | Path, policy: Poli
     return fetch(registry.labels_urls(year), target, checksum=checksum, policy=policy)
 
 
+def own_files(path: str | Path) -> list[Path]:
+    """Files of a list that the user has: the list itself, or those of an evaluator's folder, sorted.
+
+    Raises ConfigError when there are none.
+    """
+    path = Path(path)
+    files = sorted(path.glob(EVALUATOR_FILES)) if path.is_dir() else [path]
+    if not files or not files[0].is_file():
+        what = f"holds no {EVALUATOR_FILES}" if path.is_dir() else "does not exist"
+        raise ConfigError(
+            f"labels {path}",
+            what,
+            "Name a list in the organisers' format, or their evaluator's folder ground_truth_attributes.",
+        )
+    return files
+
+
 def read_labels(path: str | Path, year: int) -> dict[str, dict[str, ClipName]]:
     """What each evaluation clip is: machine to anonymous file name to its full name, parsed.
 
-    The label is always known; the domain and the attributes where the full name says them.
+    The label is always known; the domain and the attributes where the full name says them. `path` is a list,
+    or an evaluator's folder.
 
     Raises DataError naming the line that is not understood, contradicts itself, or repeats a name.
     """
-    path = Path(path)
+    machines: dict[str, dict[str, ClipName]] = {}
+    for file in own_files(path) if Path(path).is_dir() else [Path(path)]:
+        named = _EVALUATOR_FILE.fullmatch(file.name)
+        machine = machines.setdefault(named[1], {}) if named else None
+        for number, line in enumerate(_lines(file), 1):
+            fields = [each.strip() for each in line.strip().split(",")]
+            where = f"{file}, line {number}"
+            if fields == [""]:
+                continue
+            if len(fields) == 1:
+                machine = machines.setdefault(fields[0], {})
+            elif machine is None:
+                raise DataError(where, "names a clip before any machine", REMEDY)
+            elif fields[0] in machine:
+                raise DataError(where, f"repeats {fields[0]!r}", REMEDY)
+            else:
+                machine[fields[0]] = _label(where, fields, year)
+    return machines
+
+
+def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise DataError(path, f"cannot be read ({error.strerror})", "Run snakemake to fetch it.") from None
     except UnicodeDecodeError:
         raise DataError(path, "is not text in UTF-8", REMEDY) from None
-    machines: dict[str, dict[str, ClipName]] = {}
-    machine = None
-    for number, line in enumerate(lines, 1):
-        fields = [each.strip() for each in line.strip().split(",")]
-        if fields == [""]:
-            continue
-        where = f"{path}, line {number}"
-        if len(fields) == 1:
-            machine = machines.setdefault(fields[0], {})
-        elif machine is None:
-            raise DataError(where, "names a clip before any machine", REMEDY)
-        elif fields[0] in machine:
-            raise DataError(where, f"repeats {fields[0]!r}", REMEDY)
-        else:
-            machine[fields[0]] = _label(where, fields, year)
-    return machines
 
 
 def _label(where: str, fields: list[str], year: int) -> ClipName:
