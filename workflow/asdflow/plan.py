@@ -245,11 +245,15 @@ class Plan:
             Wildcard that holds the entry's name, e.g. "pooling".
         """
 
+        known: dict[tuple[str, ...], str] = {}  # code does not change while the DAG is built
+
         def digest(wildcards) -> str:
-            if not axis:
-                return code_digest(script)
-            spec = getattr(self.study, axis)[getattr(wildcards, entry)]
-            return code_digest(script, *member_modules(axis, spec))
+            modules: tuple[str, ...] = ()
+            if axis:
+                modules = tuple(member_modules(axis, getattr(self.study, axis)[getattr(wildcards, entry)]))
+            if modules not in known:
+                known[modules] = code_digest(script, *modules)
+            return known[modules]
 
         return digest
 
