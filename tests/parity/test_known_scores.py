@@ -4,8 +4,10 @@ import json
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from asdflow import metrics
+from asdflow.cli import app
 from asdflow.exchange import evaluate_folder
 
 # Official score on DCASE 2025 development, percent, harmonic mean over machines.
@@ -78,6 +80,17 @@ def dcase2022(shared):
 
 def test_the_plain_nearest_neighbour_scores_58_7259(daco):
     assert round(100 * daco.scores["raw-k1"].overall, 4) == 58.7259
+
+
+def test_the_command_prints_them_with_every_machine(shared):
+    arguments = ["evaluate", str(shared / "data/daco_scores_2025_dev"), "--by-machine", "--rounds", "100"]
+    printed = CliRunner().invoke(app, arguments).output
+    lines = {line.split()[0]: line.split() for line in printed.split("\n\n")[0].splitlines()}
+    assert {name: float(lines[name][1]) for name in DACO} == DACO
+    (table,) = (part for part in printed.split("\n\n") if part.startswith("raw-k1\n"))
+    rows = {line.split()[0]: line.split() for line in table.splitlines()}
+    for machine, terms in DACO_MACHINES["raw-k1"].items():
+        assert [float(cell) for cell in rows[machine][2:5]] == pytest.approx(terms, abs=0.0501)
 
 
 @pytest.mark.parametrize("system", DACO)
