@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from asdflow import clips, datasets
 from asdflow.build import encoder as build
+from asdflow.encoders._passes import Passes
+from asdflow.encoders.beats import BEATs
 from asdflow.extraction import extract, open_frames
 from asdflow.waveforms import loader
 from tiny_encoders import beats_checkpoint, sound
@@ -77,3 +80,27 @@ def test_bands_are_kept_or_averaged(study, tmp_path):
     for eight, one in zip(kept, mean, strict=True):
         assert one.shape == (len(eight), 1, 32)
         np.testing.assert_allclose(one[:, 0], sum(eight[:, band] for band in range(8)) / 8, atol=1e-6)
+
+
+def test_extraction_as_on_a_gpu_whose_memory_runs_out_gives_the_frames_of_the_cpu(
+    study, tmp_path, monkeypatch
+):
+    """The lines that a GPU runs: page-locked memory, whole batches, halving."""
+    expected = frames_of(study, "pad10", tmp_path / "cpu.parquet", beats(study))
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self.clone())
+    monkeypatch.setattr(BEATs, "batch", 64)
+    encoder, sizes = beats(study), []
+    encoder.__dict__["_passes"] = Passes(torch.device("cpu"), whole=True)
+    layers = encoder._network.layers
+
+    def hungry(image, wanted):
+        sizes.append(len(image))
+        if len(image) > 2:
+            raise torch.OutOfMemoryError("no")
+        return layers(image, wanted)
+
+    monkeypatch.setattr(encoder._network, "layers", hungry)
+    found = frames_of(study, "pad10", tmp_path / "gpu.parquet", encoder)
+    assert sizes == [5, 2, 2, 1]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)

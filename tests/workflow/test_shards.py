@@ -20,6 +20,12 @@ def test_frames_of_three_shards_are_the_bytes_of_one_job_and_the_shards_are_gone
     assert "Nothing to be done" in project.run("frames").stderr
 
 
+def test_frames_of_a_job_with_two_threads_are_the_same_bytes(built, fresh):
+    fresh.run("frames", "--set-threads", "frames_of_machine=2")
+    file = "results/frames/own/logmel/fan.parquet"
+    assert (fresh.folder / file).read_bytes() == (built.folder / file).read_bytes()
+
+
 def test_shards_that_are_done_stay_done_when_a_run_is_interrupted(tmp_path):
     project = Project.create(tmp_path / "project", SHARDED)
     done = project.folder / "results/shards/own/logmel/fan/2-of-3.parquet"
