@@ -295,6 +295,23 @@ def test_a_front_end_in_the_newer_file_is_read(copy):
     assert np.array_equal(bridge(folder).frames(clips(1)), expected)
 
 
+OLDER = {"torch_dtype": "float32", "transformers_version": "4.10.0", "gradient_checkpointing": False}
+OLDER_CONFIGURATIONS = {
+    "hubert": OLDER | {"feat_extract_dropout": 0.0, "mask_channel_length": 10, "ctc_zero_infinity": False},
+    "wav2vec2": OLDER | {"freeze_feat_extract_train": True, "no_mask_channel_overlap": False},
+    "ast": OLDER | {"id2label": {"0": "Speech", "1": "Music", "2": "Hum"}},
+    "whisper": OLDER | {"max_length": 448, "suppress_tokens": [1, 2], "forced_decoder_ids": [[1, 50259]]},
+}
+
+
+@pytest.mark.parametrize("kind", OLDER_CONFIGURATIONS)
+def test_what_older_versions_wrote_into_configurations_changes_nothing(copy, kind):
+    path = copy(kind) / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | OLDER_CONFIGURATIONS[kind]))
+    found = bridge(path.parent).frames(clips(1))
+    assert np.array_equal(found, bridge(model_folder(kind)).frames(clips(1)))
+
+
 def test_all_missing_unexpected_and_misshapen_tensors_are_listed_at_once(copy):
     folder = copy("hubert")
     tensors = tensors_of(folder)
