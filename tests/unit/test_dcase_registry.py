@@ -219,6 +219,18 @@ class TestKind:
         data = datasets.build({"kind": "dcase", "year": 2021, "machines": ["fan"]})
         assert [archive.part for archive in data.archives("fan")] == list(PARTS)
 
+    @pytest.mark.parametrize("year", YEARS)
+    def test_the_report_finds_licence_and_papers(self, year):
+        data = datasets.build({"kind": "dcase", "year": year})
+        assert data.licence == "CC BY-NC-SA 4.0"
+        assert data.citation.count("arXiv:") == len(load().year(year).citation)
+
+    @pytest.mark.parametrize(
+        ("year", "name"), [(2020, "official_2020"), (2021, "official_2021"), (2022, "official")]
+    )
+    def test_a_year_names_its_official_score(self, year, name):
+        assert datasets.build({"kind": "dcase", "year": year}).measure == name
+
     def test_labels_are_needed_for_evaluation_only(self):
         development = datasets.build({"kind": "dcase", "year": 2023, "subsets": ["development"]})
         evaluation = datasets.build({"kind": "dcase", "year": 2023, "subsets": ["evaluation"]})

@@ -83,6 +83,16 @@ class Dcase(Recordings):
 
         return measure_of_year(self.year)
 
+    @property
+    def licence(self) -> str:
+        """Terms of the recordings, for the report."""
+        return load().year(self.year).licence
+
+    @property
+    def citation(self) -> str:
+        """Papers to cite, for the report."""
+        return "; ".join(load().year(self.year).citation)
+
     def machine_names(self, name: str, base: Path) -> list[str]:
         """Sorted machines, from the registry."""
         return sorted(set(self.machines)) if self.machines else self._known_machines()
