@@ -11,8 +11,9 @@ def main(snakemake):
     params = snakemake.params
     scores = read_systems(snakemake.input.scores, params.files)
     names = {key: snakemake.wildcards[key] for key in ("dataset", "encoder", "layer", "pooling")}
-    columns = metric_columns(scores, params.systems, names, **params.options)
-    tables.write(snakemake.output[0], "metrics", columns, names | {"options": params.options})
+    columns = metric_columns(scores, params.systems, names, **params.options, measure=params.measure)
+    made_by = names | {"options": params.options} | tables.inherited(*snakemake.input.scores)
+    tables.write(snakemake.output[0], "metrics", columns, made_by)
 
 
 run(main, snakemake)  # noqa: F821
