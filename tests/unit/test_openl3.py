@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import conv2d, max_pool2d, relu
 
 from asdflow.build import encoder as build
+from asdflow.encoders.openl3 import excerpt_start
 from asdflow.encoders.openl3 import picture as front
 from asdflow.encoders.openl3.checkpoint import read
 from asdflow.encoders.openl3.mel import mel_filters
@@ -296,6 +297,24 @@ def test_windows_do_not_see_each_other(checkpoint):
     for number, frame in enumerate(encoder.frames(wave)[0]):
         start = number * RATE // 2
         np.testing.assert_allclose(encoder.frames(wave[:, start : start + RATE])[0, 0], frame, atol=1e-5)
+
+
+def test_an_excerpt_is_a_part_of_the_clip_at_a_place_that_the_clip_decides(checkpoint):
+    encoder = openl3(checkpoint, excerpt_s=0.5)
+    waves = clips(40, 30000)
+    places = [excerpt_start(torch.from_numpy(wave), 24000) for wave in waves]
+    assert 0 <= min(places) < 1000 and 5000 < max(places) <= 6000 and len(set(places)) > 30
+    frames = encoder.frames(waves[:2])
+    for wave, start, found in zip(waves, places, frames, strict=False):
+        part = wave[None, start : start + 24000]
+        assert np.array_equal(openl3(checkpoint).frames(part)[0], found)
+    assert encoder.output_shape("512", 30000) == frames.shape[1:]
+    assert len(encoder.frame_times(30000)) == frames.shape[1]
+
+
+def test_a_clip_shorter_than_the_excerpt_is_heard_whole(checkpoint):
+    wave = clips(1, 20000)
+    assert np.array_equal(openl3(checkpoint, excerpt_s=0.5).frames(wave), openl3(checkpoint).frames(wave))
 
 
 # --- resampling ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ from asdflow.encoders.openl3 import picture as front
 from asdflow.encoders.openl3.picture import BANDS, RATE, WINDOW, FrontEnd, Kind
 from asdflow.encoders.openl3.resampling import Filter, resample, resampled_samples
 from asdflow.errors import ConfigError
+from asdflow.seeds import generator
 
 if TYPE_CHECKING:
     import torch
@@ -89,6 +91,14 @@ class OpenL3(UnequalClips):
             description="Filter of resampy 0.2: kaiser_best is OpenL3's own, kaiser_fast the density paper's."
         ),
     ] = "kaiser_best"
+    excerpt_s: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Seconds of each clip that are heard, at a place drawn from the clip's own samples; "
+            "the density paper's program hears a third of the longest clip. Default: the whole clip.",
+        ),
+    ] = None
     unverified: Unverified = False
     device: Device = "cpu"
     storage: Storage = "float32"
@@ -118,17 +128,23 @@ class OpenL3(UnequalClips):
     def output_shape(self, layer: str, samples: int) -> tuple[int, int, int]:
         """(windows, bands, channels)."""
         check_layers(self.name, (layer,), AVAILABLE)
-        count = front.window_count(resampled_samples(samples, self.sample_rate, RATE), self._hop, self.center)
+        count = front.window_count(self._heard(samples), self._hop, self.center)
         width = self._network.channels
         return (count, 4, 3 * width) if layer == "6144" else (count, 1, width)
 
     def frame_times(self, samples: int, layer: str | None = None) -> np.ndarray:
-        """(windows,) float64: middle of each window in seconds, at most the clip's end."""
-        count = front.window_count(resampled_samples(samples, self.sample_rate, RATE), self._hop, self.center)
-        starts = np.arange(count) * self._hop / RATE
-        if self.center:
-            return starts
-        return np.minimum(starts + WINDOW / RATE / 2, samples / self.sample_rate)
+        """(windows,) float64: middle of each window in seconds, at most the clip's end.
+
+        Of an excerpt: from the excerpt's start.
+        """
+        heard = self._heard(samples)
+        starts = np.arange(front.window_count(heard, self._hop, self.center)) * self._hop / RATE
+        return starts if self.center else np.minimum(starts + WINDOW / RATE / 2, heard / RATE)
+
+    def _heard(self, samples: int) -> int:
+        """Samples at 48 kHz, of the excerpt if there is one."""
+        whole = resampled_samples(samples, self.sample_rate, RATE)
+        return whole if self.excerpt_s is None else min(whole, max(1, round(self.excerpt_s * RATE)))
 
     def _forward(self, waveforms: torch.Tensor) -> dict[str, torch.Tensor]:
         return self._passes.run(self._compute, waveforms)
@@ -144,7 +160,11 @@ class OpenL3(UnequalClips):
         """(samples,) to (windows, 4, 3, channels)."""
         import torch
 
+        heard = self._heard(len(waveform))
         waveform = resample(waveform, self.sample_rate, RATE, self.resampler)
+        if heard < len(waveform):
+            start = excerpt_start(waveform, heard)
+            waveform = waveform[start : start + heard]
         windows = front.windows(waveform, self._hop, self.center)
         return torch.cat([self._network.embeddings(self.pictures(part)) for part in windows.split(AT_ONCE)])
 
@@ -188,3 +208,9 @@ class OpenL3(UnequalClips):
     @cached_property
     def _passes(self) -> Passes:
         return Passes(torch_device(self.name, self.device))
+
+
+def excerpt_start(waveform: torch.Tensor, samples: int) -> int:
+    """First sample of the excerpt: every place is equally likely, and the same clip has the same one."""
+    content = hashlib.blake2b(waveform.cpu().numpy().tobytes()).hexdigest()
+    return int(generator("openl3 excerpt", content).integers(len(waveform) - samples + 1))
