@@ -82,10 +82,10 @@ def test_how_an_absent_file_comes_there_is_told(enter, tmp_path, sources, sha256
 def test_the_folder_and_the_name_of_every_file_are_told_and_how_many_are_there(enter, tmp_path):
     enter()
     text = display.listing_text(tmp_path)
-    assert text.replace("\n", " ").startswith(f"0 of 1 known files of weights are in {tmp_path} ")
+    assert f" 0 of 1 known files of weights are in {tmp_path} " in text.replace("\n", " ")
     assert "\n      tiny.bin" in text
     (tmp_path / "tiny.bin").write_bytes(GOOD)
-    assert display.listing_text(tmp_path).startswith("1 of 1 ")
+    assert "\n1 of 1 known files" in display.listing_text(tmp_path)
 
 
 @pytest.mark.parametrize("width", [80, 140])

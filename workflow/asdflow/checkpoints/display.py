@@ -28,6 +28,8 @@ def plain(text: str, kind: str) -> str:
 def listing_text(folder: str | Path | None = None, width: int = 80, paint: Paint = plain) -> str:
     """Every encoder with its weights: state, how each file comes there, size, and name.
 
+    What it sums up to stands at the end, where a terminal shows it.
+
     Parameters
     ----------
     folder : path, optional
@@ -41,14 +43,14 @@ def listing_text(folder: str | Path | None = None, width: int = 80, paint: Paint
     files = [row for row in rows if row.path]
     on_disk = sum(row.state != "absent" for row in files)
     place = default_folder() if folder is None else Path(folder)
-    head = (
+    total = (
         f"{on_disk} of {len(files)} known files of weights are in {place} ({ENVIRONMENT} names another "
         "folder). `asdflow encoders NAME` tells all about one encoder or file."
     )
-    blocks = ["\n".join(_wrapped(head, width, ""))]
+    blocks = []
     for encoder, own in groupby(rows, key=lambda row: row.encoder):
         blocks.append("\n".join([_heading(encoder, width, paint), *_block(list(own), width, paint)]))
-    return "\n\n".join([*blocks, _legend(rows, paint)])
+    return "\n\n".join([*blocks, _legend(rows, paint), "\n".join(_wrapped(total, width, ""))])
 
 
 def full_text(name: str, folder: str | Path | None = None, width: int = 80, paint: Paint = plain) -> str:
@@ -67,9 +69,11 @@ def full_text(name: str, folder: str | Path | None = None, width: int = 80, pain
     blocks = [_heading(chosen[0].encoder, width, paint)]
     for row in chosen:
         lines = [paint(row.checkpoint, "heading")] if row.checkpoint else []
-        for label, texts in _facts(row).items():
+        facts = _facts(row)
+        column = max(map(len, facts)) + 2
+        for label, texts in facts.items():
             for text in texts:
-                lines += _wrapped(text, width, f"  {label:<9}")
+                lines += _wrapped(text, width, f"  {label:<{column}}")
                 label = ""
         blocks.append("\n".join(lines).replace(row.state, paint(row.state, row.state), 1))
     return "\n\n".join(blocks)
