@@ -14,7 +14,7 @@ import pytest
 from answering import serving
 from asdflow import checkpoints, encoders
 from asdflow.build import encoder as build
-from asdflow.checkpoints import registry, sources
+from asdflow.checkpoints import display, registry, sources
 from asdflow.errors import ConfigError, DataError, FetchError
 
 GOOD = b"weights " * 1000
@@ -65,6 +65,20 @@ def test_second_source_is_used_when_the_first_has_no_such_file(server, enter, tm
     assert path == tmp_path / "tiny.bin" and path.read_bytes() == GOOD
     assert server.asked == ["/gone", "/good"]  # a 404 is final: not asked again
     assert left_behind(tmp_path) == ["tiny.bin"]
+
+
+def test_a_file_of_the_hub_is_fetched_from_the_mirror_that_the_environment_names(
+    server, enter, tmp_path, monkeypatch
+):
+    source = {"kind": "hub", "repository": "datasets/some/body", "member": "a/tiny.bin", "revision": "v1"}
+    server.answers["/datasets/some/body/resolve/v1/a/tiny.bin"] = [(200, {}, GOOD)]
+    monkeypatch.setenv("HF_ENDPOINT", server.address)
+    enter(server.url("/gone"), source)
+    assert checkpoints.fetch("tiny", tmp_path, progress=False).read_bytes() == GOOD
+    monkeypatch.delenv("HF_ENDPOINT")
+    enter(source)
+    said = display.full_text("tiny", tmp_path)
+    assert "https://huggingface.co/datasets/some/body/resolve/v1/a/tiny.bin" in said
 
 
 def test_a_source_with_other_bytes_is_passed_over(server, enter, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,9 @@ from asdflow.checkpoints.models import (
     sums,
     verify_model,
 )
+from asdflow.checkpoints.registry import hub_address
 from asdflow.checkpoints.store import hash_of
 from asdflow.errors import FetchError
-
-ENDPOINT = "HF_ENDPOINT"  # as the hub's own tools call the address of a mirror
-
-
-def endpoint() -> str:
-    """Address of the hub, or of the mirror that $HF_ENDPOINT names."""
-    return (os.environ.get(ENDPOINT) or "https://huggingface.co").rstrip("/")
 
 
 def fetch_model(model: str, revision: str, folder: str | Path | None = None) -> Path:
@@ -88,10 +81,10 @@ def resolve_model(
 
 def by_hand(model: str, revision: str) -> str:
     """How a person provides the model."""
+    page = f"{hub_address()}/{model}/tree/{revision}"
     return (
         f"To provide it by hand, save {CONFIG}, {FRONT_ENDS[0]} and the weights ({WEIGHTS[0]} or "
-        f"{WEIGHTS[2]}) of {endpoint()}/{model}/tree/{revision} in a folder, and give `model` that folder, "
-        "without `revision`."
+        f"{WEIGHTS[2]}) of {page} in a folder, and give `model` that folder, without `revision`."
     )
 
 
@@ -114,7 +107,7 @@ def _fill(partial: Path, model: str, revision: str) -> None:
 
 def _listing(model: str, revision: str) -> dict[str, Mapping[str, Any]]:
     """What the hub states of every file of a commit, by name."""
-    url = f"{endpoint()}/api/models/{model}/revision/{revision}?blobs=true"
+    url = f"{hub_address()}/api/models/{model}/revision/{revision}?blobs=true"
     try:
         answer = json.loads(download.read([url], limit=1 << 26))
         files = {entry["rfilename"]: entry for entry in answer["siblings"]}
@@ -127,7 +120,7 @@ def _listing(model: str, revision: str) -> dict[str, Mapping[str, Any]]:
 
 
 def _get(partial: Path, name: str, known: Mapping[str, Mapping[str, Any]], model: str, revision: str) -> None:
-    url = f"{endpoint()}/{model}/resolve/{revision}/{name}"
+    url = f"{hub_address()}/{model}/resolve/{revision}/{name}"
     if name not in known:
         raise FetchError(url, "is not among the files of that commit", "")
     large = known[name].get("lfs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from asdflow.errors import ConfigError
 
 REGISTRY_FILE = Path(__file__).resolve().parents[3] / "resources" / "encoders.yaml"
+
+
+def hub_address() -> str:
+    """Address of the Hugging Face hub, or of the mirror that $HF_ENDPOINT names, as its own tools do it."""
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
 class _Entry(BaseModel):
@@ -50,7 +56,7 @@ class HubSource(_Entry):
     @property
     def url(self) -> str:
         """Direct link."""
-        return f"https://huggingface.co/{self.repository}/resolve/{self.revision}/{self.member}"
+        return f"{hub_address()}/{self.repository}/resolve/{self.revision}/{self.member}"
 
     def __str__(self) -> str:
         return self.url

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from asdflow.checkpoints import hub, models
+from asdflow.checkpoints import hub, models, registry
 from asdflow.encoders import register
 from asdflow.encoders._clips import NumberedLayers, UnequalClips, canonical_layers, layer_number, numbered
 from asdflow.encoders._passes import Device, Passes, torch_device
@@ -88,10 +88,11 @@ class HuggingFace(UnequalClips):
                 "Write it as owner/name, or leave out `revision` to name a folder.",
             )
         if not _COMMIT.fullmatch(self.revision):
+            page = f"{registry.hub_address()}/{self.model}/commits/main"
             raise ConfigError(
                 "encoder 'huggingface', parameter 'revision'",
                 f"{self.revision!r} is no commit: a branch or tag can come to mean other weights",
-                f"Write the 40 hexadecimal digits that {hub.endpoint()}/{self.model}/commits/main shows.",
+                f"Write the 40 hexadecimal digits of a commit, see {page}.",
             )
 
     @property
