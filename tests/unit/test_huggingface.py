@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -416,6 +417,16 @@ def test_without_the_library_the_error_names_the_extra(monkeypatch):
     encoder = bridge(model_folder("hubert"))  # a study with it can be read all the same
     with pytest.raises(ConfigError, match=r"transformers, which is not installed.*\[huggingface\]"):
         encoder.frames(clips(1))
+
+
+def test_building_reads_no_files_and_imports_neither_torch_nor_the_library(tmp_path):
+    code = (
+        "import sys; from asdflow.build import encoder; "
+        f"encoder({{'name': 'huggingface', 'model': {str(tmp_path / 'none')!r}}}); "
+        "print(sorted({'torch', 'transformers', 'requests'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_layer_beyond_the_last_block_is_an_error_that_lists_the_known_ones():
