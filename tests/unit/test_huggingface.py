@@ -397,6 +397,12 @@ def test_a_file_that_is_missing_or_broken_is_named(copy, name, content, message)
         ("ast", "preprocessor_config.json", {"num_mel_bins": 64}, "num_mel_bins of the front end is 64"),
         ("whisper", "preprocessor_config.json", {"dither": 0.1}, "dither of the front end is 0.1"),
         ("whisper", "preprocessor_config.json", {"chunk_length": 3}, "number of frames.* is 150"),
+        (
+            "hubert",
+            "preprocessor_config.json",
+            {"feature_extractor_type": "WhisperFeatureExtractor"},
+            "is of a WhisperFeatureExtractor, but the network was trained behind a Wav2Vec2",
+        ),
         ("wav2vec2", "config.json", {"add_adapter": True}, "add_adapter.* is True, expected False"),
     ],
 )

@@ -167,7 +167,7 @@ class HuggingFace(UnequalClips):
     @cached_property
     def _geometry(self) -> Geometry:
         """Of the model, whose files were checked before any of them is opened."""
-        from asdflow.encoders.huggingface._network import library, read_geometry
+        from asdflow.encoders.huggingface._configuration import library, read_geometry
 
         library()
         return read_geometry(hub.resolve_model(self.model, self.revision, self.sha256, self.unverified))

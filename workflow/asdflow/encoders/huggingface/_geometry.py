@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +77,3 @@ class Geometry(ABC):
                 f"{what} is {found!r}, expected {expected!r}",
                 "Check that all files are of one model.",
             )
-
-
-def front_end_options(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of the feature extractor, also where a newer file keeps them below its name."""
-    inner = content.get("feature_extractor")
-    return dict(inner if isinstance(inner, Mapping) else content)
