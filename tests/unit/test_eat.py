@@ -410,6 +410,13 @@ def test_a_config_under_the_name_of_the_weights_belongs_to_them(tmp_path):
     assert eat(path).frames(clips(1)).shape == (1, 4, 8, 32)
 
 
+def test_the_config_beside_the_weights_is_an_input_of_the_frames(tmp_path):
+    path = eat_hugging_face(tmp_path)
+    assert eat(path).weight_files() == [str(path), str(tmp_path / "config.json")]
+    (tmp_path / "config.json").unlink()
+    assert eat(path).weight_files() == [str(path)]
+
+
 def test_damaged_files_are_named(tmp_path, checkpoint):
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(checkpoint.read_bytes()[:3000])

@@ -13,6 +13,7 @@ from asdflow import kaldi
 from asdflow.encoders import register
 from asdflow.encoders._passes import Checkpoint
 from asdflow.encoders._patches import MEL_BINS, RATE, PatchTransformer
+from asdflow.encoders.eat.config import config_beside
 from asdflow.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -124,6 +125,12 @@ class EAT(PatchTransformer):
         import torch
 
         return torch.cat([tokens[:, :1], patches.mean(dim=1)], dim=1)[:, None]
+
+    def weight_files(self) -> list[str]:
+        """The checkpoint, and the configuration beside it where there is one."""
+        (file,) = super().weight_files()
+        beside = config_beside(Path(file))
+        return [file] if beside is None else [file, str(beside)]
 
     def _load(
         self, path: Path, device: torch.device, product_dtype: torch.dtype

@@ -10,7 +10,14 @@ from typing import Any
 import torch
 
 from asdflow.encoders._weights import check_tensors, read_safetensors, read_torch
-from asdflow.encoders.eat.config import EatConfig, from_fairseq, from_hugging_face, from_shapes, refuse
+from asdflow.encoders.eat.config import (
+    EatConfig,
+    config_beside,
+    from_fairseq,
+    from_hugging_face,
+    from_shapes,
+    refuse,
+)
 from asdflow.encoders.eat.network import EatNetwork, sine_positions
 from asdflow.errors import FetchError
 
@@ -43,7 +50,7 @@ def load(path: Path, device: torch.device, product_dtype: torch.dtype) -> tuple[
 
 def _read_hugging_face(path: Path) -> tuple[EatConfig, State, dict[int, str]]:
     found = {name.removeprefix("model."): value for name, value in read_safetensors(path).items()}
-    beside = _config_beside(path)
+    beside = config_beside(path)
     if beside is None:
         return from_shapes(path, {name: tuple(value.shape) for name, value in found.items()}), found, {}
     try:
@@ -51,13 +58,6 @@ def _read_hugging_face(path: Path) -> tuple[EatConfig, State, dict[int, str]]:
     except ValueError as error:
         raise FetchError(beside, f"is not JSON: {error}", "Fetch it again.") from None
     return from_hugging_face(beside, values), found, {}
-
-
-def _config_beside(path: Path) -> Path | None:
-    """The configuration that belongs to a safetensors file, if there is one."""
-    names = [f"{path.stem}_config.json", f"{path.stem}.json"]
-    names += ["config.json"] if path.stem == "model" else []
-    return next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
 
 
 def _read_fairseq(path: Path) -> tuple[EatConfig, State, dict[int, str]]:

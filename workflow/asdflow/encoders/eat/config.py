@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from asdflow.errors import FetchError
 
 MEL_BINS = 128
+
+
+def config_beside(path: Path) -> Path | None:
+    """The configuration that belongs to a safetensors file, if there is one."""
+    names = [f"{path.stem}_config.json", f"{path.stem}.json"]
+    names += ["config.json"] if path.stem == "model" else []
+    return next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
 
 
 @dataclass(frozen=True)
