@@ -1,6 +1,6 @@
 """Cost of a sweep: six values of one parameter against a single value, as one job of the DAG scores them.
 
-    OMP_NUM_THREADS=1 python benchmarks/sweeps.py [--bank 1000] [--test 200] [--dimensions 768] [--rounds 5]
+    OMP_NUM_THREADS=1 python benchmarks/sweeps.py [--bank 1000] [--test 200] [--rounds 5] [--only "knn k"]
 
 Both are timed in turn, and the smallest of all rounds counts. `scoring` is the time of one machine once its
 distances are there; `jobs` adds what every job of the DAG costs before it scores: starting Python and its
@@ -95,6 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, default in (("bank", 1000), ("test", 200), ("dimensions", 768), ("rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--only", nargs="+", choices=SWEEPS, default=list(SWEEPS))
     options = parser.parse_args()
     clips, embeddings = machine(options.bank, options.test, options.dimensions)
     made = distance_columns(embeddings, "cosine")
@@ -102,7 +103,8 @@ def main() -> None:
     start = min(start_up() for _ in range(options.rounds))
     print(f"bank {options.bank}, test {options.test}, D {options.dimensions}; start of a job {start:.2f} s")
     print(f"{'sweep':20} {'one':>8} {'six':>8} {'ratio of scoring':>17} {'ratio of jobs':>14}")
-    for name, (backend, normalization, part, option, values) in SWEEPS.items():
+    for name in options.only:
+        backend, normalization, part, option, values = SWEEPS[name]
         several = detectors(backend, normalization, part, option, values)
         one = detectors(backend, normalization, part, option, values[-1])
         shared = cosine if backend["name"] in ("knn", "lof") else {}

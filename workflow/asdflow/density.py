@@ -49,12 +49,16 @@ class Nearest:
         Neighbours that `reduce` looks at.
     where, parameter : str
         What to blame when there are too few references.
+    drop : callable, optional
+        From (..., at least count) ascending distances and count to (..., count): what `reduce` gives when one
+        entry of the list after the other is left out. Found by `reduce` itself if absent.
     """
 
     reduce: Reduce
     count: int
     where: str
     parameter: str
+    drop: Callable[[np.ndarray, int], np.ndarray] | None = None
 
     def of(self, references: References, metric: str, bands: int) -> Density:
         """Density of every reference. Raises ConfigError when there are fewer than `count` others."""
@@ -94,8 +98,12 @@ class Nearest:
         """Every clip takes one reference away at most: of each list one entry is dropped at a time."""
         result = np.repeat(full[:, None, :], references.bank.size, axis=1)
         place = np.arange(references.size)
+        known = self.drop(lists.distance, self.count) if self.drop else None
         for p in range(self.count):
-            value = self.reduce(np.delete(lists.distance, p, axis=-1)[..., : self.count], None)
+            if known is not None:
+                value = known[..., p]
+            else:
+                value = self.reduce(np.delete(lists.distance, p, axis=-1)[..., : self.count], None)
             for band in range(len(full)):
                 owner = references.owners[lists.index[band, :, p], 0]
                 some = owner != NOBODY
@@ -184,6 +192,31 @@ def decaying_mean(r: float) -> Reduce:
         return np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan)
 
     return reduce
+
+
+def drop_each(r: float) -> Callable[[np.ndarray, int], np.ndarray]:
+    """`Nearest.drop` of the mean with weights r^(rank - 1); r = 1 is the plain mean.
+
+    Entries before the one that is left out keep their weights, entries behind it move up by one rank, so two
+    running sums serve all of them: O(count) a list instead of O(count^2).
+    """
+
+    def drop(ascending: np.ndarray, count: int) -> np.ndarray:
+        part = ascending[..., : count + 1]
+        finite = np.isfinite(part)
+        weight = np.power(r, np.arange(part.shape[-1]), dtype=np.float64)
+        moved = np.concatenate([[0.0], weight[:-1]])
+
+        def without(terms: np.ndarray) -> np.ndarray:
+            sums = np.zeros(part.shape)
+            np.cumsum((terms * weight)[..., :-1], axis=-1, out=sums[..., 1:])
+            sums[..., :-1] += np.cumsum((terms * moved)[..., :0:-1], axis=-1)[..., ::-1]
+            return sums[..., :count]
+
+        total, share = without(np.where(finite, part, 0.0)), without(finite.astype(np.float64))
+        return np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan)
+
+    return drop
 
 
 def decaying_count(r: float, size: int) -> int:

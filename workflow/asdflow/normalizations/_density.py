@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.bank import Queries
-from asdflow.density import Density, Nearest, decaying_count, decaying_mean, mean_of_finite
+from asdflow.density import Density, Nearest, decaying_count, decaying_mean, drop_each, mean_of_finite
 from asdflow.errors import ConfigError
 from asdflow.normalizations._base import ReferenceNormalization
 from asdflow.references import References
@@ -90,9 +90,10 @@ class WeightedDensity(DensityNormalization):
         """Density of every reference."""
         where = f"normalization {self.name}"
         if self.k is not None:
-            return Nearest(mean_of_finite, self.k, where, "k").of(references, metric, bands)
+            return Nearest(mean_of_finite, self.k, where, "k", drop_each(1.0)).of(references, metric, bands)
         count = max(1, decaying_count(self.r, references.size))
-        return Nearest(decaying_mean(self.r), count, where, "r").of(references, metric, bands)
+        rule = Nearest(decaying_mean(self.r), count, where, "r", drop_each(self.r))
+        return rule.of(references, metric, bands)
 
 
 class DenseReferences(References):
