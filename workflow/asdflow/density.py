@@ -7,14 +7,57 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
 from asdflow.errors import ConfigError, DataError
-from asdflow.references import NOBODY, Neighbours, References
+from asdflow.neighbours import Neighbours, smallest
+from asdflow.references import NOBODY, References
 
-#: (..., count) ascending distances and the band they are of (None: the first axis is all bands) to densities.
-Reduce = Callable[[np.ndarray, int | None], np.ndarray]
+#: Distances of one batch of rows that are searched again.
+BATCH = 2**19
+
+
+class Reduce(Protocol):
+    """Distances to the nearest other references to a density."""
+
+    def full(self, ascending: np.ndarray, band: int | None = None) -> np.ndarray:
+        """(..., count) ascending distances, infinite where there is no neighbour, to (...) densities.
+
+        NaN where there is none at all. `band` is None where the first axis is all bands.
+        """
+
+    def dropped(self, ascending: np.ndarray, count: int) -> np.ndarray:
+        """(bands, R, length) distances to the (bands, R, places) densities of `count` without each place."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Densities that differ when a clip is left out, in one band, in order of the clips.
+
+    Attributes
+    ----------
+    clip, reference : (n,) int
+    density : (n,) float64
+        Of the reference when the clip is left out; NaN where no neighbour remains.
+    """
+
+    clip: np.ndarray
+    reference: np.ndarray
+    density: np.ndarray
+
+    @classmethod
+    def of(cls, clip: np.ndarray, reference: np.ndarray, density: np.ndarray) -> Changes:
+        """Sorted by clip."""
+        order = np.argsort(clip, kind="stable")
+        return cls(clip[order], reference[order], density[order])
+
+    def part(self, start: int, stop: int) -> Changes:
+        """Those of the clips from `start` to before `stop`."""
+        rows = slice(*np.searchsorted(self.clip, (start, stop)))
+        return Changes(self.clip[rows], self.reference[rows], self.density[rows])
 
 
 class Density:
@@ -25,15 +68,13 @@ class Density:
     full : (bands, R) float64
     """
 
-    def __init__(self, full: np.ndarray, without: Callable[[], np.ndarray]) -> None:
-        self.full, self._without = full, without
-        self._known: np.ndarray | None = None
+    def __init__(self, full: np.ndarray, changes: Callable[[], list[Changes]]) -> None:
+        self.full, self._make = full, changes
 
-    def without(self) -> np.ndarray:
-        """(bands, N, R): row i is the density when clip i is left out; NaN where no neighbour remains."""
-        if self._known is None:
-            self._known = self._without()
-        return self._known
+    @cached_property
+    def changes(self) -> list[Changes]:
+        """For each band what differs from `full` when a clip is left out."""
+        return self._make()
 
 
 @dataclass(frozen=True)
@@ -42,38 +83,30 @@ class Nearest:
 
     Attributes
     ----------
-    reduce : callable
-        (..., count) ascending distances, infinite where there is no neighbour, to (...) densities, NaN where
-        there is none at all. Its second argument is the band, None where the first axis is all bands.
+    reduce : Reduce
     count : int
         Neighbours that `reduce` looks at.
     where, parameter : str
         What to blame when there are too few references.
-    drop : callable, optional
-        From (..., at least count) ascending distances and count to (..., count): what `reduce` gives when one
-        entry of the list after the other is left out. Found by `reduce` itself if absent.
     """
 
     reduce: Reduce
     count: int
     where: str
     parameter: str
-    drop: Callable[[np.ndarray, int], np.ndarray] | None = None
 
     def of(self, references: References, metric: str, bands: int) -> Density:
         """Density of every reference. Raises ConfigError when there are fewer than `count` others."""
         self.require(references)
-        # A left-out clip may take several references away; lists are longer by what that is likely to cost.
-        extra = 1 if one_each(references.owners) else 32
-        lists = references.neighbours(metric, bands, self.count + extra)
-        full = self.reduce(lists.distance[..., : self.count], None)
+        lists = references.neighbours(metric, bands, looked_up(self.count, references))
+        full = self.reduce.full(lists.distance[..., : self.count])
 
-        def without() -> np.ndarray:
+        def changes() -> list[Changes]:
             if one_each(references.owners):
-                return self._without_one(references, lists, full)
-            return self._without_several(references, lists, full, metric, bands)
+                return self._without_one(references, lists)
+            return [self._without_several(references, lists, metric, bands, band) for band in range(bands)]
 
-        return Density(full, without)
+        return Density(full, changes)
 
     def require(self, references: References) -> None:
         """Raise ConfigError unless every reference has `count` others."""
@@ -94,62 +127,67 @@ class Nearest:
                 else "Give a larger bank.",
             )
 
-    def _without_one(self, references: References, lists: Neighbours, full: np.ndarray) -> np.ndarray:
+    def _without_one(self, references: References, lists: Neighbours) -> list[Changes]:
         """Every clip takes one reference away at most: of each list one entry is dropped at a time."""
-        result = np.repeat(full[:, None, :], references.bank.size, axis=1)
-        place = np.arange(references.size)
-        known = self.drop(lists.distance, self.count) if self.drop else None
-        for p in range(self.count):
-            if known is not None:
-                value = known[..., p]
-            else:
-                value = self.reduce(np.delete(lists.distance, p, axis=-1)[..., : self.count], None)
-            for band in range(len(full)):
-                owner = references.owners[lists.index[band, :, p], 0]
-                some = owner != NOBODY
-                result[band, owner[some], place[some]] = value[band, some]
+        values = self.reduce.dropped(lists.distance, self.count)
+        result = []
+        for band, value in enumerate(values):
+            owner = references.owners[lists.index[band, :, : self.count], 0]  # (R, count)
+            reference, place = np.nonzero(owner != NOBODY)
+            result.append(Changes.of(owner[reference, place], reference, value[reference, place]))
         return result
 
     def _without_several(
-        self, references: References, lists: Neighbours, full: np.ndarray, metric: str, bands: int
-    ) -> np.ndarray:
-        """A clip takes several references away: every list that names one of them is filtered."""
-        result = np.repeat(full[:, None, :], references.bank.size, axis=1)
-        owners = references.owners
-        complete = lists.index.shape[-1] == references.size - 1
-        for band in range(bands):
-            of_list = owners[lists.index[band]]  # (R, length, P)
-            for p in range(self.count):
-                for clip in of_list[:, p].T:  # (R,) the clip whose absence is looked at
-                    rows = np.flatnonzero((clip != NOBODY) & ~(owners == clip[:, None]).any(axis=1))
-                    gone = (of_list[rows] == clip[rows, None, None]).any(axis=-1)
-                    left = np.sort(np.where(gone, np.inf, lists.distance[band, rows]), axis=-1)
-                    short = np.isinf(left[:, : self.count]).any(axis=-1) & ~complete
-                    for at in np.flatnonzero(short):
-                        left[at] = self._from_scratch(
-                            references, metric, bands, band, rows[at], clip[rows[at]], left
-                        )
-                    result[band, clip[rows], rows] = self.reduce(left[:, : self.count], band)
-        return result
+        self, references: References, lists: Neighbours, metric: str, bands: int, band: int
+    ) -> Changes:
+        """A clip takes several references away: every list that names one of them is filtered.
 
-    def _from_scratch(
+        A list is a little longer than needed. Where that is not enough, the whole row is searched again.
+        """
+        owners, index, near = references.owners, lists.index[band], lists.distance[band]
+        row, clip = _concerned(owners, index[:, : self.count])
+        gone = (owners[index[row]] == clip[:, None, None]).any(axis=-1)
+        left = np.sort(np.where(gone, np.inf, near[row]), axis=-1)[:, : self.count]
+        short = np.isinf(left).any(axis=-1)
+        if index.shape[-1] < references.size - 1:
+            self._search(references, metric, bands, band, row, clip, np.flatnonzero(short), left)
+        return Changes.of(clip, row, self.reduce.full(left, band))
+
+    def _search(
         self,
         references: References,
         metric: str,
         bands: int,
         band: int,
-        row: int,
-        clip: int,
-        like: np.ndarray,
-    ) -> np.ndarray:
-        """Ascending distances from one reference to the others, less those that a clip takes away."""
-        distances = references.between(metric, bands, slice(row, row + 1))[band, 0].copy()
-        distances[(references.owners == clip).any(axis=1)] = np.inf
-        distances[row] = np.inf
-        padded = np.full(like.shape[-1], np.inf)
-        ascending = np.sort(distances)[: len(padded)]
-        padded[: len(ascending)] = ascending
-        return padded
+        row: np.ndarray,
+        clip: np.ndarray,
+        short: np.ndarray,
+        left: np.ndarray,
+    ) -> None:
+        """Fill the lists of `left` at `short`: references of `row` less those that `clip` takes away."""
+        step = max(1, BATCH // (references.size * bands))
+        for some in (short[begin : begin + step] for begin in range(0, len(short), step)):
+            different, place = np.unique(row[some], return_inverse=True)
+            distances = references.between(metric, bands, different)[band][place]
+            distances[np.arange(len(some)), row[some]] = np.inf
+            distances[references.owned_by(clip[some])] = np.inf
+            found = smallest(distances, self.count)
+            left[some, : found.shape[1]] = found
+
+
+def looked_up(count: int, references: References) -> int:
+    """Neighbours to look up for a density of `count`: a left-out clip may take several of them away."""
+    return count + (1 if one_each(references.owners) else 2)
+
+
+def _concerned(owners: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of a reference and a clip that takes one of its neighbours away, but not the reference itself."""
+    of_list = owners[index].reshape(len(index), -1)
+    row, place = np.nonzero(of_list != NOBODY)
+    clips = int(owners.max()) + 1
+    row, clip = np.divmod(np.unique(row * clips + of_list[row, place]), clips)
+    kept = ~(owners[row] == clip[:, None]).any(axis=1)
+    return row[kept], clip[kept]
 
 
 def of_parts(references: References, parts: Sequence[tuple[np.ndarray, Density]], bands: int) -> Density:
@@ -158,13 +196,20 @@ def of_parts(references: References, parts: Sequence[tuple[np.ndarray, Density]]
     for rows, density in parts:
         full[:, rows] = density.full
 
-    def without() -> np.ndarray:
-        result = np.empty((bands, references.bank.size, references.size))
-        for rows, density in parts:
-            result[:, :, rows] = density.without()
+    def changes() -> list[Changes]:
+        result = []
+        for band in range(bands):
+            of_band = [(rows, density.changes[band]) for rows, density in parts]
+            result.append(
+                Changes.of(
+                    np.concatenate([part.clip for _, part in of_band]),
+                    np.concatenate([rows[part.reference] for rows, part in of_band]),
+                    np.concatenate([part.density for _, part in of_band]),
+                )
+            )
         return result
 
-    return Density(full, without)
+    return Density(full, changes)
 
 
 def one_each(owners: np.ndarray) -> bool:
@@ -173,50 +218,59 @@ def one_each(owners: np.ndarray) -> bool:
     return owners.shape[1] == 1 and len(np.unique(some)) == len(some)
 
 
-def mean_of_finite(ascending: np.ndarray, band: int | None = None) -> np.ndarray:
-    """Mean of the finite values of the last axis, which is sorted; NaN where there is none."""
-    finite = np.isfinite(ascending)
-    number = finite.sum(axis=-1)
-    total = np.where(finite, ascending, 0.0).sum(axis=-1)
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+class Mean:
+    """The mean of the distances."""
+
+    def full(self, ascending: np.ndarray, band: int | None = None) -> np.ndarray:
+        """Mean of the finite values of the last axis; NaN where there is none."""
+        return mean_of_finite(ascending)
+
+    def dropped(self, ascending: np.ndarray, count: int) -> np.ndarray:
+        """Sums less the value that is dropped: the largest always remains, so that nothing cancels."""
+        longer = ascending[..., : count + 1]
+        number = longer.shape[-1] - 1
+        if number == 0:
+            return np.full(longer.shape, np.nan)
+        return (longer.sum(axis=-1, keepdims=True) - longer[..., :count]) / number
 
 
-def decaying_mean(r: float) -> Reduce:
+@dataclass(frozen=True)
+class DecayingMean:
     """Mean with weights r^(rank - 1), r in [0, 1]; 0 is the nearest alone."""
 
-    def reduce(ascending: np.ndarray, band: int | None = None) -> np.ndarray:
-        weight = np.power(r, np.arange(ascending.shape[-1]), dtype=np.float64)
+    r: float
+
+    def full(self, ascending: np.ndarray, band: int | None = None) -> np.ndarray:
+        """Weighted mean of the finite values of the last axis; NaN where there is none."""
+        weight = self._weight(ascending.shape[-1])
         finite = np.isfinite(ascending)
         total = (np.where(finite, ascending, 0.0) * weight).sum(axis=-1)
         share = (finite * weight).sum(axis=-1)
         return np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan)
 
-    return reduce
+    def dropped(self, ascending: np.ndarray, count: int) -> np.ndarray:
+        """What stands before the dropped value keeps its rank, what stands behind moves up by one."""
+        longer = ascending[..., : count + 1]
+        number = longer.shape[-1] - 1
+        if number == 0:
+            return np.full(longer.shape, np.nan)
+        weight = self._weight(number)
+        before = np.zeros(longer.shape)
+        np.cumsum(longer[..., :-1] * weight, axis=-1, out=before[..., 1:])
+        behind = np.zeros(longer.shape)
+        behind[..., :-1] = np.cumsum((longer[..., 1:] * weight)[..., ::-1], axis=-1)[..., ::-1]
+        return ((before + behind) / weight.sum())[..., :count]
+
+    def _weight(self, count: int) -> np.ndarray:
+        return np.power(self.r, np.arange(count), dtype=np.float64)
 
 
-def drop_each(r: float) -> Callable[[np.ndarray, int], np.ndarray]:
-    """`Nearest.drop` of the mean with weights r^(rank - 1); r = 1 is the plain mean.
-
-    Entries before the one that is left out keep their weights, entries behind it move up by one rank, so two
-    running sums serve all of them: O(count) a list instead of O(count^2).
-    """
-
-    def drop(ascending: np.ndarray, count: int) -> np.ndarray:
-        part = ascending[..., : count + 1]
-        finite = np.isfinite(part)
-        weight = np.power(r, np.arange(part.shape[-1]), dtype=np.float64)
-        moved = np.concatenate([[0.0], weight[:-1]])
-
-        def without(terms: np.ndarray) -> np.ndarray:
-            sums = np.zeros(part.shape)
-            np.cumsum((terms * weight)[..., :-1], axis=-1, out=sums[..., 1:])
-            sums[..., :-1] += np.cumsum((terms * moved)[..., :0:-1], axis=-1)[..., ::-1]
-            return sums[..., :count]
-
-        total, share = without(np.where(finite, part, 0.0)), without(finite.astype(np.float64))
-        return np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan)
-
-    return drop
+def mean_of_finite(ascending: np.ndarray) -> np.ndarray:
+    """Mean of the finite values of the last axis; NaN where there is none."""
+    finite = np.isfinite(ascending)
+    number = finite.sum(axis=-1)
+    total = np.where(finite, ascending, 0.0).sum(axis=-1)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
 def decaying_count(r: float, size: int) -> int:

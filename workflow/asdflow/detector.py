@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from asdflow import backends, normalizations
-from asdflow.backends._base import Fitted
+from asdflow.backends._base import Fitted, Remembered
 from asdflow.bank import Bank, Queries
 from asdflow.errors import AsdflowError, ConfigError
 from asdflow.linear import one_blas_thread
@@ -146,11 +146,12 @@ class Detector:
             return self._fitted.self_scores()
 
     def _fit_backend(self, bank: Bank) -> Fitted:
-        """The backend on the references that the normalizations make of the bank."""
-        references = References(bank)
+        """The backend on the references that the normalizations make of the bank; done once a bank."""
+        references = bank.remember("references", lambda: References(bank))
+        space = self.backend.compares_by, self.backend.segments
         for part in self._of_kind("bank") + self._of_kind("reference"):
-            references = part.change(references, self.backend.compares_by, self.backend.segments)
-        return self.backend.fit(references)
+            references = references.remember((part, *space), partial(part.change, references, *space))
+        return references.remember(self.backend, lambda: Remembered(self.backend.fit(references)))
 
     def _refit(self, bank: Bank, before: Sequence[Any], clips: np.ndarray) -> tuple[Fitted, Bank]:
         """Backend and the score normalizations `before`, fitted on some of the clips."""

@@ -17,6 +17,8 @@ import numpy as np
 
 #: Rows of a block. Large enough that BLAS runs at full speed, small enough that padding costs little.
 BLOCK = 256
+#: Rows of the second factor's only block where it has no more: little is padded.
+NARROW = 32
 
 
 def workers() -> int:
@@ -59,11 +61,11 @@ def blocks(count: int) -> list[slice]:
     return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
 
 
-def padded(rows: np.ndarray) -> np.ndarray:
-    """Rows as float64, filled up with zeros to BLOCK rows."""
-    if len(rows) == BLOCK:
+def padded(rows: np.ndarray, size: int = BLOCK) -> np.ndarray:
+    """Rows as float64, filled up with zeros to `size` rows."""
+    if len(rows) == size:
         return np.ascontiguousarray(rows, dtype=np.float64)
-    full = np.zeros((BLOCK, rows.shape[1]))
+    full = np.zeros((size, rows.shape[1]))
     full[: len(rows)] = rows
     return full
 
@@ -77,15 +79,16 @@ def product(a: np.ndarray, b: np.ndarray, threads: int | None = None) -> np.ndar
 
     Returns
     -------
-    (M, N) float64. Entry (i, j) depends on rows i and j alone, bit for bit.
+    (M, N) float64. Entry (i, j) depends on rows i and j alone, bit for bit, and on whether N is small.
     """
     result = np.empty((len(a), len(b)))
-    right = blocks(len(b))
+    size = NARROW if len(b) <= NARROW else BLOCK
+    right = [(columns, padded(b[columns], size).T) for columns in blocks(len(b))]
 
     def row_block(rows: slice) -> None:
         left = padded(a[rows])
-        for columns in right:
-            part = left @ padded(b[columns]).T
+        for columns, block in right:
+            part = left @ block
             result[rows, columns] = part[: rows.stop - rows.start, : columns.stop - columns.start]
 
     with one_blas_thread():

@@ -9,13 +9,16 @@ cosine distance, and the length of r is sqrt(1 - h).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from asdflow.bank import Queries
 from asdflow.linear import product
+from asdflow.mixing import Single, blocks
 from asdflow.references import NOBODY, References
 
 #: Squared distances below this share of their terms are rounding and mean the same point.
@@ -131,130 +134,153 @@ class MixedReferences(References):
     def __init__(self, references: References, recipe: Recipe) -> None:
         self.bank, self.recipe = references.bank, recipe
         self.size, self.domain, self.owners = recipe.size, recipe.domain, recipe.owners
-        used = (recipe.weights != 0).sum(axis=1)
-        order = np.argsort(recipe.weights == 0, axis=1, kind="stable")
-        self._parents = np.take_along_axis(recipe.parents, order, axis=1)[:, :FEW]
-        self._weights = np.take_along_axis(recipe.weights, order, axis=1)[:, :FEW]
-        self._single = np.flatnonzero(used == 1)
-        self._few, self._many = np.flatnonzero(used <= FEW), np.flatnonzero(used > FEW)
-        self._dense = recipe.take(self._many).matrix(self.bank.size)
+        self._blocks = list(blocks(recipe, references.bank.size))
         self._known: dict = {}
 
     @property
     def vectors(self) -> np.ndarray:
         """(R, D) float64."""
         clips = self.bank.vectors.astype(np.float64)
-        result = np.empty((self.size, self.bank.dimensions))
-        result[self._few] = sum(
-            clips[self._parents[self._few, p]] * self._weights[self._few, p, None]
-            for p in range(self._parents.shape[1])
-        )
-        result[self._many] = self._dense @ clips
+        result = np.zeros((self.size, self.bank.dimensions))
+        for block in self._blocks:
+            result[block.columns] = block.mixed(clips.T).T
         return result
 
-    def to(self, queries: Queries, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, M, R) distances."""
-        return self._mixed(queries.distances(metric, bands), metric, bands)
-
-    def from_bank(self, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, N, R) distances."""
-        return self._mixed(self.bank.distances(metric, bands), metric, bands)
-
-    def between(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def to(self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
         """(bands, rows, R) distances."""
+        return self._mixed(queries.distances(metric, bands)[:, rows], metric, bands)
+
+    def from_bank(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+        """(bands, rows, R) distances."""
+        return self._mixed(self.bank.distances(metric, bands)[:, rows], metric, bands)
+
+    def between(self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """(bands, rows, R) distances: a reference is as far from a clip as the mean of its parents is."""
         chosen = np.arange(self.size)[rows]
-        h = self._offsets(metric, bands)
-        sums = self._sums_from_bank(metric, bands)  # (bands, N, R)
-        part = self.recipe.take(chosen)
-        total = np.stack([_mix_rows(part, self.bank.size, sums[band]) for band in range(bands)])
+        part, h = self.recipe.take(chosen), self._offsets(metric, bands)
+        known = squared(self.bank.distances(metric, bands), metric)
+        total = np.stack([self._sums(_mix_rows(part, self.bank.size, of_band)) for of_band in known])
         square = total - h[:, chosen, None] - h[:, None, :]
         square[square <= ROUNDING * np.abs(total)] = 0.0
         if metric == "euclidean":
-            return np.sqrt(square)
+            return np.sqrt(square, out=square)
         a, b = self._lengths(h[:, chosen], chosen)[..., None], self._lengths(h, slice(None))[:, None, :]
         if self.recipe.rescaled.all():
             return np.clip((square - np.square(a - b)) / (4 * a * b), 0.0, 1.0)
         inner = 0.5 * ((1 - h[:, chosen, None]) + (1 - h[:, None, :]) - square)
         return np.clip(0.5 * (1 - inner / (a * b)), 0.0, 1.0)
 
-    def left_out(self, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, N, R) distances; a clip is taken out of the means that it does not own."""
-        result = super().left_out(metric, bands)
-        h = self._offsets(metric, bands)
-        square = self._squares(self.bank.distances(metric, bands), metric, bands)
-        owned = (self.recipe.parents[:, :, None] == self.owners[:, None, :]).any(axis=2)
-        for row in np.flatnonzero(((self.recipe.weights > 0) & ~owned).any(axis=1)):
-            weight = self.recipe.take(np.array([row])).matrix(self.bank.size)[0]
-            clips = np.flatnonzero((weight > 0) & (weight < 1))
-            clips = clips[~np.isin(clips, self.owners[row])]
-            away = square[:, clips, row] / np.square(1 - weight[clips])
+    def left_out(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+        """(bands, rows, R) distances; a clip is taken out of the means that it does not own."""
+        result = super().left_out(metric, bands, rows)
+        start, stop, _ = rows.indices(self.bank.size)
+        clips, references, weight = self._partly_owned
+        some = slice(*np.searchsorted(clips, (start, stop)))
+        clips, references, weight = clips[some], references[some], weight[some]
+        h, rescaled = self._offsets(metric, bands), self.recipe.rescaled[references]
+        for band, known in enumerate(self.bank.distances(metric, bands)):
+            square = self._squares_to(known, clips, references, metric, h[band])
+            away = square / np.square(1 - weight)
             if metric == "euclidean":
-                result[:, clips, row] = np.sqrt(away)
+                result[band, clips - start, references] = np.sqrt(away)
                 continue
-            length = 1 - h[:, row, None]  # squared
-            inner = 0.5 * (1 + length - square[:, clips, row])
-            left = (length - 2 * weight[clips] * inner + np.square(weight[clips])) / np.square(
-                1 - weight[clips]
-            )
-            result[:, clips, row] = _cosine(away, 1 - left, np.array([self.recipe.rescaled[row]]))
+            length = 1 - h[band, references]  # squared
+            inner = 0.5 * (1 + length - square)
+            left = (length - 2 * weight * inner + np.square(weight)) / np.square(1 - weight)
+            result[band, clips - start, references] = _cosine(away, 1 - left, rescaled)
         return result
+
+    @cached_property
+    def _partly_owned(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Clip, reference and weight where a clip is part of a mean that it does not own, by clip."""
+        parents, weights = self.recipe.parents, self.recipe.weights
+        owned = (parents[:, :, None] == self.owners[:, None, :]).any(axis=2)
+        concerned = np.flatnonzero(((weights > 0) & ~owned).any(axis=1))
+        clips, references, shares = [], [], []
+        for row in concerned:
+            weight = self.recipe.take(np.array([row])).matrix(self.bank.size)[0]
+            parts = np.flatnonzero((weight > 0) & (weight < 1))
+            parts = parts[~np.isin(parts, self.owners[row])]
+            clips.append(parts)
+            references.append(np.full(len(parts), row))
+            shares.append(weight[parts])
+        if not clips:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
+        clip = np.concatenate(clips)
+        order = np.argsort(clip, kind="stable")
+        return clip[order], np.concatenate(references)[order], np.concatenate(shares)[order]
+
+    def _squares_to(
+        self, known: np.ndarray, clips: np.ndarray, references: np.ndarray, metric: str, h: np.ndarray
+    ) -> np.ndarray:
+        """(n,) squared distances of clips to references, pair by pair, from (N, N) distances."""
+        different, place = np.unique(clips, return_inverse=True)
+        wanted, column = np.unique(references, return_inverse=True)
+        dense = self.recipe.take(wanted).matrix(self.bank.size)
+        total = product(squared(known[different], metric), dense)[place, column]
+        square = total - h[references]
+        square[square <= ROUNDING * np.abs(total)] = 0.0
+        return square
 
     def _lists(self, metric: str, bands: int) -> dict:
         return self._known.setdefault(("lists", metric, bands), {})
 
     def _mixed(self, distances: np.ndarray, metric: str, bands: int) -> np.ndarray:
         """(bands, M, N) distances to clips to (bands, M, R) distances to the references."""
-        square = self._squares(distances, metric, bands)
-        if metric == "euclidean":
-            result = np.sqrt(square, out=square)
-        else:
-            result = _cosine(square, self._offsets(metric, bands)[:, None, :], self.recipe.rescaled)
-        result[..., self._single] = distances[..., self._parents[self._single, 0]]
-        return result
-
-    def _squares(self, distances: np.ndarray, metric: str, bands: int) -> np.ndarray:
-        """(bands, M, R) squared distances to the references, in the space in which they are mixed."""
-        total = self._sums(distances, metric)
-        square = total - self._offsets(metric, bands)[:, None, :]
-        square[square <= ROUNDING * np.abs(total)] = 0.0
-        return square
-
-    def _sums(self, distances: np.ndarray, metric: str) -> np.ndarray:
-        """(bands, M, R): sum_p w_p |x - b_p|^2."""
-        square = np.square(distances) if metric == "euclidean" else 4.0 * distances
+        square, h = squared(distances, metric), self._offsets(metric, bands)
         result = np.empty((*distances.shape[:2], self.size))
-        for band, values in enumerate(square):
-            total = np.zeros((distances.shape[1], len(self._few)))
-            for p in range(self._parents.shape[1]):
-                total += values[:, self._parents[self._few, p]] * self._weights[self._few, p]
-            result[band][:, self._few] = total
-            if len(self._many):
-                result[band][:, self._many] = product(values, self._dense)
+        for band, of_band in enumerate(square):
+            for block in self._blocks:
+                if isinstance(block, Single):
+                    result[band][:, block.columns] = distances[band][:, block.parents]
+                    continue
+                out = result[band][:, block.columns]
+                scale, shift = _affine(h[band, block.columns], self.recipe.rescaled[block.columns], metric)
+                block.mix(of_band, scale, shift, out)
+                np.maximum(out, 0.0, out=out)
+                if metric == "euclidean":
+                    np.sqrt(out, out=out)
+                result[band][:, block.columns] = out  # is there already where the columns are a slice
         return result
 
-    def _sums_from_bank(self, metric: str, bands: int) -> np.ndarray:
-        key = ("sums", metric, bands)
-        if key not in self._known:
-            self._known[key] = self._sums(self.bank.distances(metric, bands), metric)
-        return self._known[key]
+    def _sums(self, square: np.ndarray) -> np.ndarray:
+        """(M, R): sum_p w_p |x - b_p|^2, from (M, N) squared distances."""
+        result = np.empty((len(square), self.size))
+        for block in self._blocks:
+            result[:, block.columns] = block.mixed(square)
+        return result
 
     def _offsets(self, metric: str, bands: int) -> np.ndarray:
         """(bands, R): h of every reference."""
         key = ("offsets", metric, bands)
         if key not in self._known:
-            sums = self._sums_from_bank(metric, bands)
+            known = squared(self.bank.distances(metric, bands), metric)
             h = np.zeros((bands, self.size))
-            for p in range(self._parents.shape[1]):
-                h += 0.5 * self._weights[:, p] * sums[:, self._parents[:, p], np.arange(self.size)]
-            for place, row in enumerate(self._many):
-                h[:, row] = 0.5 * (self._dense[place] * sums[:, :, row]).sum(axis=-1)
-            h[:, self._single] = 0.0
+            for band, block in itertools.product(range(bands), self._blocks):
+                h[band, block.columns] = block.offsets(known[band])
             self._known[key] = h
         return self._known[key]
 
     def _lengths(self, h: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
         """What an inner product is divided by: the length of a rescaled reference, 1 otherwise."""
         return np.where(self.recipe.rescaled[rows], np.sqrt(np.maximum(1 - h, 1e-30)), 1.0)
+
+
+def squared(distances: np.ndarray, metric: str) -> np.ndarray:
+    """Squared distances in the space in which vectors are mixed: for the cosine that of unit vectors."""
+    return np.square(distances) if metric == "euclidean" else 4.0 * distances
+
+
+def _affine(h: np.ndarray, rescaled: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """(scale, shift): what sum_p w_p |x - b_p|^2 is multiplied by, and what is then taken off.
+
+    That gives the squared Euclidean distance, or the cosine distance as in `_cosine`.
+    """
+    if metric == "euclidean":
+        return np.ones_like(h), h
+    length = np.sqrt(np.maximum(1 - h, 1e-30))
+    scale = np.where(rescaled, 0.25 / length, 0.25)
+    return scale, np.where(rescaled, scale * (h + np.square(1 - length)), 0.0)
 
 
 def _cosine(square: np.ndarray, h: np.ndarray, rescaled: np.ndarray) -> np.ndarray:
@@ -264,12 +290,12 @@ def _cosine(square: np.ndarray, h: np.ndarray, rescaled: np.ndarray) -> np.ndarr
     return np.clip(np.where(rescaled, scaled, 0.25 * (square + h)), 0.0, 1.0)
 
 
-def _mix_rows(recipe: Recipe, size: int, sums: np.ndarray) -> np.ndarray:
-    """(rows, R): weighted sums of the rows of (N, R)."""
+def _mix_rows(recipe: Recipe, size: int, square: np.ndarray) -> np.ndarray:
+    """(rows, N): for each reference the weighted mean of its parents' rows of (N, N)."""
     used = np.flatnonzero((recipe.weights != 0).any(axis=0))
     if len(used) > FEW:
-        return product(recipe.matrix(size), np.ascontiguousarray(sums.T))
-    total = np.zeros((recipe.size, sums.shape[1]))
+        return product(recipe.matrix(size), np.ascontiguousarray(square.T))
+    total = np.zeros((recipe.size, square.shape[1]))
     for p in used:
-        total += recipe.weights[:, p, None] * sums[recipe.parents[:, p]]
+        total += recipe.weights[:, p, None] * square[recipe.parents[:, p]]
     return total

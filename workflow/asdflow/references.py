@@ -1,37 +1,29 @@
-"""What a backend compares a clip with: the clips of the bank, less those made of a clip that is left out."""
+"""What a backend compares a clip with: the clips of the bank, less those made of a clip that is left out.
+
+Distances to references are produced a batch of rows at a time and reduced to the nearest of each domain,
+which is all that a neighbour backend looks at: nothing here needs clips x references in memory, and the
+nearest are found once for all detectors that ask.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from asdflow.bank import Bank, Queries
+from asdflow.neighbours import Neighbours, as_slice, nearest_others, smallest
 
-#: Distances of one batch of rows, where not all are kept at once.
-BATCH = 2**24
+#: Distances of one batch of rows: they stay in the cache while they are mixed, changed and reduced.
+BATCH = 2**19
 NOBODY = -1
+#: Domain of all references where the bank has none.
+ANY = -1
 
-
-@dataclass(frozen=True)
-class Neighbours:
-    """Nearest other references of every reference, in ascending order.
-
-    Attributes
-    ----------
-    index : (bands, R, count) int
-        Numbers of references.
-    distance : (bands, R, count) float64
-        Infinite where a reference has fewer neighbours.
-    """
-
-    index: np.ndarray
-    distance: np.ndarray
-
-    def first(self, count: int) -> Neighbours:
-        """The `count` nearest."""
-        return Neighbours(self.index[..., :count], self.distance[..., :count])
+#: (bands, clips, k) nearest distances in ascending order, by domain; infinite where there are fewer.
+ByDomain = Mapping[int, np.ndarray]
 
 
 class References:
@@ -59,24 +51,91 @@ class References:
         """(R, D) float."""
         return self.bank.vectors
 
-    def to(self, queries: Queries, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, M, R) distances from the clips to be scored. Not to be written to."""
-        return queries.distances(metric, bands)
+    def remember(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """`make()`, computed at the first call with this key only."""
+        if key not in self._memory:
+            self._memory[key] = make()
+        return self._memory[key]
 
-    def from_bank(self, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, N, R) distances from the bank's clips. Not to be written to."""
-        return self.bank.distances(metric, bands)
+    @cached_property
+    def _memory(self) -> dict[Any, Any]:
+        return {}
 
-    def between(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    # -- distances, by batches of rows -----------------------------------------------------------------------
+
+    def to(self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+        """(bands, rows, R) distances from the clips to be scored. Not to be written to."""
+        return queries.distances(metric, bands)[:, rows]
+
+    def from_bank(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+        """(bands, rows, R) distances from the bank's clips. Not to be written to."""
+        return self.bank.distances(metric, bands)[:, rows]
+
+    def between(self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
         """(bands, rows, R) distances from some references to all. Not to be written to."""
         return self.bank.distances(metric, bands)[:, rows]
 
-    def left_out(self, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, N, R) distances from each clip of the bank, infinite to references that it takes away."""
-        result = self.from_bank(metric, bands).copy()
-        for owner in self.owners.T:
-            rows = np.flatnonzero(owner != NOBODY)
-            result[:, owner[rows], rows] = np.inf
+    def left_out(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+        """(bands, rows, R) distances from clips of the bank, infinite to references that they take away."""
+        result = np.array(self.from_bank(metric, bands, rows))
+        start, stop, _ = rows.indices(self.bank.size)
+        clips, references = self.owned(start, stop)
+        result[:, clips - start, references] = np.inf
+        return result
+
+    def owned(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs (clip, reference that it takes away) of the clips from `start` to before `stop`."""
+        clips, references = self._owned
+        low, high = np.searchsorted(clips, (start, stop))
+        return clips[low:high], references[low:high]
+
+    def owned_by(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs (place in `clips`, reference that this clip takes away)."""
+        owner, references = self._owned
+        low, high = np.searchsorted(owner, clips), np.searchsorted(owner, clips, side="right")
+        place = np.repeat(np.arange(len(clips)), high - low)
+        before = np.cumsum(high - low) - (high - low)
+        return place, references[np.arange(len(place)) + (low - before)[place]]
+
+    @cached_property
+    def _owned(self) -> tuple[np.ndarray, np.ndarray]:
+        references, places = np.nonzero(self.owners != NOBODY)
+        clips = self.owners[references, places]
+        order = np.argsort(clips, kind="stable")
+        return clips[order], references[order]
+
+    def batches(self, count: int, bands: int) -> Iterator[slice]:
+        """Slices of rows whose distances to all references make one batch."""
+        step = max(1, BATCH // (self.size * bands))
+        for start in range(0, count, step):
+            yield slice(start, min(start + step, count))
+
+    # -- the nearest -----------------------------------------------------------------------------------------
+
+    def nearest(self, clips: Queries | None, metric: str, bands: int, k: int) -> ByDomain:
+        """The k smallest distances to the references of each domain.
+
+        Parameters
+        ----------
+        clips : Queries, or None
+            None stands for the bank's clips, each left out in turn.
+        """
+        memory = (clips or self.bank).remember(("nearest", clips is None, self, metric, bands), dict)
+        if memory.get("k", 0) < k:
+            memory["k"], memory["lists"] = k, self._nearest(clips, metric, bands, k)
+        return {domain: values[..., :k] for domain, values in memory["lists"].items()}
+
+    def _nearest(self, clips: Queries | None, metric: str, bands: int, k: int) -> dict[int, np.ndarray]:
+        groups = {ANY: slice(None)} if self.domain is None else _groups(self.domain)
+        count = self.bank.size if clips is None else clips.size
+        result = {domain: np.full((bands, count, k), np.inf) for domain in groups}
+        for rows in self.batches(count, bands):
+            batch = (
+                self.left_out(metric, bands, rows) if clips is None else self.to(clips, metric, bands, rows)
+            )
+            for domain, columns in groups.items():
+                found = smallest(batch[..., columns], k)
+                result[domain][:, rows, : found.shape[-1]] = found
         return result
 
     def neighbours(self, metric: str, bands: int, count: int) -> Neighbours:
@@ -86,7 +145,7 @@ class References:
         if "list" not in known or known["list"].index.shape[-1] < count:
             parts = [
                 nearest_others(self.between(metric, bands, rows), rows.start, count)
-                for rows in self._batches()
+                for rows in self.batches(self.size, bands)
             ]
             known["list"] = Neighbours(
                 np.concatenate([part.index for part in parts], axis=1),
@@ -94,16 +153,26 @@ class References:
             )
         return known["list"].first(count)
 
+    # -- parts -----------------------------------------------------------------------------------------------
+
     def subset(self, rows: np.ndarray) -> References:
         """Only the references of these numbers."""
         return Subset(self, rows, self.owners[rows])
 
-    def distinct(self, metric: str, bands: int) -> References:
-        """One reference for each set of exact copies; leaving one of several copies out changes nothing."""
-        first = np.concatenate(
-            [(self.between(metric, bands, rows) == 0).all(axis=0).argmax(axis=1) for rows in self._batches()]
-        )
-        first = np.minimum(first, np.arange(self.size))  # a reference is a copy of itself, come what may
+    def distinct(self, metric: str, bands: int, count: int = 1) -> References:
+        """One reference for each set of exact copies; leaving one of several copies out changes nothing.
+
+        `count` neighbours of each are looked up on the way, and remembered.
+        """
+        if self.size == 1:
+            return self
+        close = (self.neighbours(metric, bands, count).distance[..., 0] == 0).all(axis=0)
+        if not close.any():
+            return self
+        first = np.arange(self.size)
+        for row in np.flatnonzero(close):
+            same = (self.between(metric, bands, np.array([row]))[:, 0] == 0).all(axis=0)
+            first[row] = min(row, int(same.argmax()))  # a reference is a copy of itself, come what may
         if (first == np.arange(self.size)).all():
             return self
         owners = self.owners.copy()
@@ -114,11 +183,6 @@ class References:
             owners[kept, : len(common)] = sorted(common)
         rows = np.flatnonzero(first == np.arange(self.size))
         return Subset(self, rows, owners[rows])
-
-    def _batches(self) -> Iterator[slice]:
-        step = max(1, BATCH // self.size)
-        for start in range(0, self.size, step):
-            yield slice(start, min(start + step, self.size))
 
     def _lists(self, metric: str, bands: int) -> dict:
         return self.bank.remember(("neighbours", metric, bands), dict)
@@ -139,46 +203,26 @@ class Subset(References):
         """(R, D) float."""
         return self.inner.vectors[self.rows]
 
-    def to(self, queries: Queries, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, M, R) distances."""
-        return self.inner.to(queries, metric, bands)[:, :, self.rows]
-
-    def from_bank(self, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, N, R) distances."""
-        return self.inner.from_bank(metric, bands)[:, :, self.rows]
-
-    def between(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def to(self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
         """(bands, rows, R) distances."""
-        if self.inner.size**2 <= BATCH:
-            return self.inner.between(metric, bands)[:, self.rows[rows, None], self.rows]
-        chosen = self.rows[rows]
-        parts = [self.inner.between(metric, bands, slice(row, row + 1))[:, :, self.rows] for row in chosen]
-        return np.concatenate(parts, axis=1)
+        return self.inner.to(queries, metric, bands, rows)[:, :, self._columns]
+
+    def from_bank(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+        """(bands, rows, R) distances."""
+        return self.inner.from_bank(metric, bands, rows)[:, :, self._columns]
+
+    def between(self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """(bands, rows, R) distances."""
+        return self.inner.between(metric, bands, self.rows[rows])[:, :, self._columns]
+
+    @cached_property
+    def _columns(self) -> slice | np.ndarray:
+        return as_slice(self.rows)
 
     def _lists(self, metric: str, bands: int) -> dict:
         return self._known.setdefault((metric, bands), {})
 
 
-def nearest_others(distances: np.ndarray, start: int, count: int) -> Neighbours:
-    """The `count` smallest of each row, sorted, the reference itself left out by its number.
-
-    Parameters
-    ----------
-    distances : (bands, rows, R)
-    start : int
-        Number of the first row.
-
-    Notes
-    -----
-    Which of several equal distances comes first, or is the last to be taken, carries no meaning.
-    """
-    distances = distances.copy()
-    place = np.arange(distances.shape[1])
-    distances[:, place, start + place] = np.inf
-    if count < distances.shape[-1] // 4:
-        index = np.argpartition(distances, count, axis=-1)[..., :count]
-        values = np.take_along_axis(distances, index, axis=-1)
-        order = np.argsort(values, axis=-1)
-        return Neighbours(np.take_along_axis(index, order, -1), np.take_along_axis(values, order, -1))
-    index = np.argsort(distances, axis=-1)[..., :count]
-    return Neighbours(index, np.take_along_axis(distances, index, axis=-1))
+def _groups(domain: np.ndarray) -> dict[int, slice | np.ndarray]:
+    """Numbers of the references of each domain."""
+    return {int(one): as_slice(np.flatnonzero(domain == one)) for one in np.unique(domain)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
@@ -30,6 +31,37 @@ class Fitted(ABC):
     def domain_self_scores(self) -> np.ndarray:
         """(2, N) float64: `domain_scores` of the bank's clips, each left out."""
         raise NotImplementedError(f"{type(self).__name__} has no scores by domain")
+
+
+class Remembered(Fitted):
+    """A fitted backend that detectors share: every array is computed once, and handed out as a copy."""
+
+    def __init__(self, inner: Fitted) -> None:
+        self.inner = inner
+
+    def scores(self, queries: Queries) -> np.ndarray:
+        """(M,) scores."""
+        return queries.remember(("scores", self), partial(self.inner.scores, queries)).copy()
+
+    def self_scores(self) -> np.ndarray:
+        """(N,) leave-one-out scores."""
+        return self._own.copy()
+
+    def domain_scores(self, queries: Queries) -> np.ndarray:
+        """(2, M) scores against each domain."""
+        return queries.remember(("domain scores", self), partial(self.inner.domain_scores, queries)).copy()
+
+    def domain_self_scores(self) -> np.ndarray:
+        """(2, N) leave-one-out scores against each domain."""
+        return self._own_by_domain.copy()
+
+    @cached_property
+    def _own(self) -> np.ndarray:
+        return self.inner.self_scores()
+
+    @cached_property
+    def _own_by_domain(self) -> np.ndarray:
+        return self.inner.domain_self_scores()
 
 
 class Backend(ABC):

@@ -1,4 +1,4 @@
-"""Backends that reduce the distances from a clip to all references: one rule, applied to each band."""
+"""Backends of the distances from a clip to its nearest references: one rule, applied to each band."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from asdflow.backends._base import Backend, Fitted
+from asdflow.backends._base import Backend, Fitted, require_size
 from asdflow.bank import SOURCE, TARGET, Embedded, Queries
-from asdflow.references import References
+from asdflow.references import ByDomain, References
 
 Metric = Annotated[
     Literal["cosine", "euclidean"],
@@ -24,10 +24,11 @@ Bands = Annotated[
 
 
 class NeighbourBackend(Backend):
-    """A backend whose score is a function of the distances to the references.
+    """A backend whose score is a function of the distances to the nearest references of each domain.
 
-    A member has the field `metric` and, where it works band by band, `bands`, and supplies `check` and
-    `reduce`. A normalization on the reference side changes the distances before `reduce` sees them.
+    A member has the field `metric` and, where it works band by band, `bands`, and supplies `check`,
+    `neighbours` and `reduce`. A normalization on the reference side changes the distances among which the
+    nearest are found.
     """
 
     by_domain: ClassVar[bool] = True
@@ -44,16 +45,18 @@ class NeighbourBackend(Backend):
         """Each band."""
         return self.bands
 
+    @property
+    @abstractmethod
+    def neighbours(self) -> int:
+        """Nearest references of each domain that the score looks at."""
+
     @abstractmethod
     def check(self, references: References) -> None:
         """Raise ConfigError when the parameters ask for more references than there are."""
 
     @abstractmethod
-    def reduce(self, distances: np.ndarray, domain: np.ndarray | None) -> np.ndarray:
-        """(bands, M, R) distances, infinite to references that may not be used, to (bands, M) scores.
-
-        `domain` is that of the references.
-        """
+    def reduce(self, nearest: ByDomain) -> np.ndarray:
+        """(bands, M, neighbours) ascending distances by domain, infinite where none is, to (bands, M)."""
 
     def combine(self, scores: np.ndarray, clips: Embedded) -> np.ndarray:
         """(bands, M) scores of these clips to (M,): the mean of the bands."""
@@ -74,43 +77,38 @@ class FittedNeighbours(Fitted):
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) scores."""
-        return self._score(self._to(queries), queries)
+        return self._score(self._nearest(queries), queries)
 
     def self_scores(self) -> np.ndarray:
         """(N,) exact leave-one-out scores: what a clip takes away is left out by number, not by rank."""
-        return self._score(self._left_out(), self.references.bank)
+        return self._score(self._nearest(None), self.references.bank)
 
     def domain_scores(self, queries: Queries) -> np.ndarray:
         """(2, M) scores against each domain."""
-        return self._by_domain(self._to(queries), queries)
+        return self._by_domain(self._nearest(queries), queries)
 
     def domain_self_scores(self) -> np.ndarray:
         """(2, N) exact leave-one-out scores against each domain."""
-        return self._by_domain(self._left_out(), self.references.bank)
+        return self._by_domain(self._nearest(None), self.references.bank)
 
-    def _to(self, queries: Queries) -> np.ndarray:
-        return self.references.to(queries, self.backend.compares_by, self.backend.segments)
+    def _nearest(self, queries: Queries | None) -> ByDomain:
+        backend = self.backend
+        return self.references.nearest(queries, backend.compares_by, backend.segments, backend.neighbours)
 
-    def _left_out(self) -> np.ndarray:
-        return self.references.left_out(self.backend.compares_by, self.backend.segments)
+    def _score(self, nearest: ByDomain, clips: Embedded) -> np.ndarray:
+        return self.backend.combine(self.backend.reduce(nearest), clips)
 
-    def _score(self, distances: np.ndarray, clips: Embedded) -> np.ndarray:
-        return self.backend.combine(self.backend.reduce(distances, self.references.domain), clips)
-
-    def _by_domain(self, distances: np.ndarray, clips: Embedded) -> np.ndarray:
-        domain = self.references.domain
-        parts = [
-            self.backend.reduce(distances[:, :, domain == one], domain[domain == one])
-            for one in (SOURCE, TARGET)
-        ]
-        return np.stack([self.backend.combine(part, clips) for part in parts])
+    def _by_domain(self, nearest: ByDomain, clips: Embedded) -> np.ndarray:
+        return np.stack([self._score({one: nearest[one]}, clips) for one in (SOURCE, TARGET)])
 
 
-def mean_of_smallest(distances: np.ndarray, k: int) -> np.ndarray:
-    """Mean of the k smallest values of the last axis; infinite where fewer than k are finite."""
-    if k == 1:
-        return distances.min(axis=-1)
-    if k < distances.shape[-1]:
-        distances = np.partition(distances, k - 1, axis=-1)[..., :k]
-    # Summed in ascending order, so that the order of the bank's clips does not show in the last bit.
-    return np.sort(distances, axis=-1).sum(axis=-1) / k
+def mean_of_nearest(nearest: ByDomain, k: int, where: str) -> np.ndarray:
+    """(bands, M) mean of the k smallest distances of all domains. Raises ConfigError where fewer are left.
+
+    Summed in ascending order, so that the order of the bank's clips does not show in the last bit.
+    """
+    lists = list(nearest.values())
+    merged = lists[0] if len(lists) == 1 else np.sort(np.concatenate(lists, axis=-1), axis=-1)
+    left = int(np.isfinite(merged[0, :, :k]).sum(axis=-1).min())
+    require_size(where, "k", k, left, "references left when a clip is scored")
+    return merged[..., 0] if k == 1 else merged[..., :k].sum(axis=-1) / k

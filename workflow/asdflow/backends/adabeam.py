@@ -10,9 +10,9 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import require_size
-from asdflow.backends._neighbours import Bands, Metric, NeighbourBackend, mean_of_smallest
+from asdflow.backends._neighbours import Bands, Metric, NeighbourBackend, mean_of_nearest
 from asdflow.bank import Embedded
-from asdflow.references import References
+from asdflow.references import ByDomain, References
 
 
 @register("adabeam")
@@ -46,11 +46,14 @@ class AdaBEAM(NeighbourBackend):
         """k must not exceed the bank."""
         require_size("backend adabeam", "k", self.k, references.size, "references in the bank")
 
-    def reduce(self, distances: np.ndarray, domain: np.ndarray | None) -> np.ndarray:
+    @property
+    def neighbours(self) -> int:
+        """k."""
+        return self.k
+
+    def reduce(self, nearest: ByDomain) -> np.ndarray:
         """Mean of the k smallest in each segment."""
-        left = int(np.isfinite(distances[0]).sum(axis=-1).min())
-        require_size("backend adabeam", "k", self.k, left, "references left when a clip is scored")
-        return mean_of_smallest(distances, self.k)
+        return mean_of_nearest(nearest, self.k, "backend adabeam")
 
     def combine(self, scores: np.ndarray, clips: Embedded) -> np.ndarray:
         """(2 bands, M) scores, of mean and maximum by turns, to (M,)."""

@@ -9,10 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.backends import register
-from asdflow.backends._base import Backend, Fitted, require_size
-from asdflow.backends._neighbours import mean_of_smallest
-from asdflow.bank import SOURCE, TARGET, Queries
-from asdflow.density import Density, Nearest, mean_of_finite
+from asdflow.backends._base import Backend, Fitted
+from asdflow.backends._neighbours import mean_of_nearest
+from asdflow.bank import Queries
+from asdflow.density import Mean, Nearest
+from asdflow.normalizations._density import DenseReferences
 from asdflow.references import References
 
 
@@ -42,61 +43,53 @@ class CSLS(Backend):
 
     def fit(self, references: References) -> Fitted:
         """Mean similarity of every reference to its neighbours."""
-        rule = Nearest(mean_of_finite, self.k, "backend csls", "k")
-        return FittedCSLS(self, references, rule.of(references, "cosine", 1))
+        rule = Nearest(Mean(), self.k, "backend csls", "k")
+        density = rule.of(references, "cosine", 1)
+        return FittedCSLS(self, references, DenseReferences(references, Scaling(), density))
+
+
+class Scaling:
+    """With d = (1 - cos) / 2: -(2 cos - r) = 4 d - 2 rho - 1, rho the mean distance of a reference."""
+
+    name, duplicates, self_density = "csls", "count", "held_out"
+
+    def apply(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
+        """Negative scaled similarity."""
+        return 4 * distances - 2 * density - 1
 
 
 @dataclass(frozen=True)
 class FittedCSLS(Fitted):
-    """References and their mean distances. With d = (1 - cos) / 2: -(2 cos - r) = 4 d - 2 rho - 1."""
+    """References, as they are and at scaled distances."""
 
     backend: CSLS
     references: References
-    density: Density
+    scaled: References
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) scores."""
-        distances = self._to(queries)
-        return self._score(distances, self.density.full[0], distances)
+        return self.domain_scores(queries).min(axis=0)
 
     def self_scores(self) -> np.ndarray:
         """(N,) exact leave-one-out scores."""
-        distances = self._left_out()
-        return self._score(distances, self.density.without()[0], distances)
+        return self.domain_self_scores().min(axis=0)
 
     def domain_scores(self, queries: Queries) -> np.ndarray:
-        """(2, M) scores against each domain; r is over all references."""
-        distances, domain = self._to(queries), self.references.domain
-        rho = self.density.full[0]
-        return np.stack(
-            [
-                self._score(distances[:, domain == one], rho[domain == one], distances)
-                for one in (SOURCE, TARGET)
-            ]
-        )
+        """(domains, M) scores against each domain; r is over all references."""
+        return self._score(queries)
 
     def domain_self_scores(self) -> np.ndarray:
-        """(2, N) exact leave-one-out scores against each domain."""
-        distances, domain = self._left_out(), self.references.domain
-        rho = self.density.without()[0]
-        return np.stack(
-            [
-                self._score(distances[:, domain == one], rho[:, domain == one], distances)
-                for one in (SOURCE, TARGET)
-            ]
-        )
+        """(domains, N) exact leave-one-out scores against each domain."""
+        return self._score(None)
 
-    def _to(self, queries: Queries) -> np.ndarray:
-        return self.references.to(queries, "cosine")[0]
-
-    def _left_out(self) -> np.ndarray:
-        return self.references.left_out("cosine")[0]
-
-    def _score(self, distances: np.ndarray, rho: np.ndarray, every: np.ndarray) -> np.ndarray:
-        rho = np.where(np.isfinite(rho), rho, 0.0)  # of a reference that is at infinity
-        result = (4 * distances - 2 * rho).min(axis=1) - 1
+    def _score(self, clips: Queries | None) -> np.ndarray:
+        nearest = self.scaled.nearest(clips, "cosine", 1, 1)
+        result = np.stack([values[0, :, 0] for _, values in sorted(nearest.items())])
         if self.backend.query_term:
-            left = int(np.isfinite(every).sum(axis=1).min())
-            require_size("backend csls", "k", self.backend.k, left, "references left when a clip is scored")
-            result += 1 - 2 * mean_of_smallest(every, self.backend.k)
+            k = self.backend.k
+            result = (
+                result
+                + 1
+                - 2 * mean_of_nearest(self.references.nearest(clips, "cosine", 1, k), k, "backend csls")[0]
+            )
         return result

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import require_both_domains, require_size
-from asdflow.backends._neighbours import Metric, NeighbourBackend, mean_of_smallest
+from asdflow.backends._neighbours import Metric, NeighbourBackend
 from asdflow.bank import SOURCE, TARGET
 from asdflow.errors import ConfigError
-from asdflow.references import References
+from asdflow.references import ByDomain, References
 
 
 @register("domain_knn")
@@ -43,13 +43,18 @@ class DomainKNN(NeighbourBackend):
             available = int((references.domain == domain).sum())
             require_size("backend domain_knn", f"k_{name}", k, available, f"{name} references in the bank")
 
-    def reduce(self, distances: np.ndarray, domain: np.ndarray | None) -> np.ndarray:
+    @property
+    def neighbours(self) -> int:
+        """The larger of both."""
+        return max(self.k_source, self.k_target)
+
+    def reduce(self, nearest: ByDomain) -> np.ndarray:
         """The smaller of the two means; a domain of which nothing is left is not looked at."""
         parts = []
         for one, k, name in ((SOURCE, self.k_source, "source"), (TARGET, self.k_target, "target")):
-            own = distances[:, :, domain == one]
-            if not own.shape[-1]:
+            if one not in nearest:
                 continue
+            own = nearest[one][..., :k]
             left = np.isfinite(own[0]).sum(axis=-1)
             if (short := left[(left > 0) & (left < k)]).size:
                 raise ConfigError(
@@ -57,5 +62,5 @@ class DomainKNN(NeighbourBackend):
                     f"is {k}, but only {short.min()} {name} references are left when a clip is left out",
                     f"Set k_{name} to {short.min()} or less.",
                 )
-            parts.append(np.where(left > 0, mean_of_smallest(own, min(k, own.shape[-1])), np.inf))
+            parts.append(own.sum(axis=-1) / k)
         return np.min(parts, axis=0)

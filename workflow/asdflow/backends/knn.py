@@ -10,8 +10,8 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import require_size
-from asdflow.backends._neighbours import Metric, NeighbourBackend, mean_of_smallest
-from asdflow.references import References
+from asdflow.backends._neighbours import Metric, NeighbourBackend, mean_of_nearest
+from asdflow.references import ByDomain, References
 
 
 @register("knn")
@@ -35,8 +35,11 @@ class KNN(NeighbourBackend):
         """k must not exceed the bank."""
         require_size("backend knn", "k", self.k, references.size, "references in the bank")
 
-    def reduce(self, distances: np.ndarray, domain: np.ndarray | None) -> np.ndarray:
+    @property
+    def neighbours(self) -> int:
+        """k."""
+        return self.k
+
+    def reduce(self, nearest: ByDomain) -> np.ndarray:
         """Mean of the k smallest."""
-        usable = int(np.isfinite(distances[0]).sum(axis=-1).min())
-        require_size("backend knn", "k", self.k, usable, "references left when a clip is scored")
-        return mean_of_smallest(distances, self.k)
+        return mean_of_nearest(nearest, self.k, "backend knn")

@@ -12,7 +12,7 @@ from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._neighbours import Bands, Metric
 from asdflow.bank import SOURCE, TARGET, Queries
-from asdflow.density import Density, Nearest, mean_of_finite
+from asdflow.density import Density, Mean, Nearest, mean_of_finite
 from asdflow.errors import ConfigError
 from asdflow.references import NOBODY, References
 
@@ -82,7 +82,7 @@ class VarianceMinimisation(Backend):
                 f"has {references.size} clips that differ, too few to estimate alpha from",
                 "Give a larger bank, or choose backend knn.",
             )
-        rule = Nearest(mean_of_finite, self.k, where, "k")
+        rule = Nearest(Mean(), self.k, where, "k")
         density = rule.of(references, self.metric, self.bands)
         lists = references.neighbours(self.metric, self.bands, self.k + 2)
         pairs = [
@@ -189,11 +189,15 @@ class FittedVarianceMinimisation(Fitted):
     def _left_out(self) -> np.ndarray:
         """(bands, N, R), infinite to references that a clip takes away."""
         distances = self.references.left_out(self.backend.metric, self.backend.bands)
-        without = self.density.without()
         alpha = np.repeat([[pairs.alpha] for pairs in self.pairs], len(distances[0]), axis=1)
         rows = np.flatnonzero(self.references.owners[:, 0] != NOBODY)
         for band, pairs in enumerate(self.pairs):
             alpha[band, self.references.owners[rows, 0]] = pairs.alpha_without()[rows]
-        usable = np.isfinite(distances) & np.isfinite(without)
-        d, b = (self.backend.scaled(np.where(usable, values, 1.0)) for values in (distances, without))
-        return np.where(usable, d - alpha[:, :, None] * b, np.inf)
+        scaled = self.backend.scaled(distances)
+        result = scaled - alpha[:, :, None] * self.backend.scaled(self.density.full[:, None, :])
+        for band, changes in enumerate(self.density.changes):
+            at = band, changes.clip, changes.reference
+            none = np.isnan(changes.density)
+            b = self.backend.scaled(np.where(none, 1.0, changes.density))
+            result[at] = np.where(none, np.inf, scaled[at] - alpha[band, changes.clip] * b)
+        return result

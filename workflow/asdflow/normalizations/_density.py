@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.bank import Queries
-from asdflow.density import Density, Nearest, decaying_count, decaying_mean, drop_each, mean_of_finite
+from asdflow.density import DecayingMean, Density, Mean, Nearest, decaying_count, looked_up
 from asdflow.errors import ConfigError
 from asdflow.normalizations._base import ReferenceNormalization
 from asdflow.references import References
@@ -62,10 +62,14 @@ class DensityNormalization(ReferenceNormalization):
     def density(self, references: References, metric: str, bands: int) -> Density:
         """Density of every reference."""
 
+    def count(self, references: References) -> int:
+        """Neighbours of each reference that the density looks at."""
+        return 1
+
     def change(self, references: References, metric: str, bands: int) -> References:
         """References at changed distances."""
         if self.duplicates == "distinct":
-            references = references.distinct(metric, bands)
+            references = references.distinct(metric, bands, looked_up(self.count(references), references))
         return DenseReferences(references, self, self.density(references, metric, bands))
 
 
@@ -90,10 +94,13 @@ class WeightedDensity(DensityNormalization):
         """Density of every reference."""
         where = f"normalization {self.name}"
         if self.k is not None:
-            return Nearest(mean_of_finite, self.k, where, "k", drop_each(1.0)).of(references, metric, bands)
-        count = max(1, decaying_count(self.r, references.size))
-        rule = Nearest(decaying_mean(self.r), count, where, "r", drop_each(self.r))
-        return rule.of(references, metric, bands)
+            return Nearest(Mean(), self.k, where, "k").of(references, metric, bands)
+        count = self.count(references)
+        return Nearest(DecayingMean(self.r), count, where, "r").of(references, metric, bands)
+
+    def count(self, references: References) -> int:
+        """k, or as many as have any weight."""
+        return self.k if self.k is not None else max(1, decaying_count(self.r, references.size))
 
 
 class DenseReferences(References):
@@ -108,33 +115,39 @@ class DenseReferences(References):
         """(R, D) float."""
         return self.inner.vectors
 
-    def to(self, queries: Queries, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, M, R) changed distances."""
-        return self._changed(self.inner.to(queries, metric, bands), self.density.full[:, None, :])
+    def to(self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+        """(bands, rows, R) changed distances."""
+        return self._changed(self.inner.to(queries, metric, bands, rows), self.density.full[:, None, :])
 
-    def left_out(self, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, N, R) changed distances, infinite to references that the clip takes away."""
-        plain = self.inner.left_out(metric, bands)
-        if self.rule.self_density == "full":
-            return self._changed(plain, self.density.full[:, None, :])
-        without = self.density.without()
-        usable = np.isfinite(plain) & np.isfinite(without)
-        if not usable.any(axis=-1).all():
+    def left_out(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+        """(bands, rows, R) changed distances, infinite to references that the clip takes away."""
+        plain = self.inner.left_out(metric, bands, rows)
+        result = self._changed(plain, self.density.full[:, None, :])
+        if self.rule.self_density == "held_out":
+            start, stop, _ = rows.indices(self.bank.size)
+            for band, changes in enumerate(self.density.changes):
+                part = changes.part(start, stop)
+                clip = part.clip - start
+                changed = self._changed(plain[band, clip, part.reference], part.density)
+                result[band, clip, part.reference] = np.where(np.isnan(part.density), np.inf, changed)
+            self._require_one(result)
+        return result
+
+    def from_bank(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+        """(bands, rows, R) changed distances from the bank's clips, each of which is among the references."""
+        return self._changed(self.inner.from_bank(metric, bands, rows), self.density.full[:, None, :])
+
+    def between(self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """A changed distance belongs to a clip and a reference; between references there is none."""
+        raise NotImplementedError("references of changed density have no distances among themselves")
+
+    def _require_one(self, changed: np.ndarray) -> None:
+        if np.isinf(changed.min(axis=-1)).any():
             raise ConfigError(
                 f"normalization {self.rule.name}",
                 f"leaves no reference with a neighbour when one of {self.bank.size} clips is left out",
                 "Give a bank of three clips that differ, or more.",
             )
-        changed = self._changed(np.where(usable, plain, 1.0), np.where(usable, without, 1.0))
-        return np.where(usable, changed, np.inf)
-
-    def from_bank(self, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, N, R) changed distances from the bank's clips, each of which is among the references."""
-        return self._changed(self.inner.from_bank(metric, bands), self.density.full[:, None, :])
-
-    def between(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
-        """A changed distance belongs to a clip and a reference; between references there is none."""
-        raise NotImplementedError("references of changed density have no distances among themselves")
 
     def _changed(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
         if self.rule.duplicates == "guard":

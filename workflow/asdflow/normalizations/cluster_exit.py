@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from asdflow.density import Density, Nearest, mean_of_finite, one_each
+from asdflow.density import Changes, Density, Nearest, mean_of_finite, one_each
 from asdflow.normalizations import register
 from asdflow.normalizations._density import DensityNormalization, Duplicates, HeldOut
 from asdflow.references import NOBODY, References
@@ -45,87 +45,183 @@ class ClusterExit(DensityNormalization):
         """d / rho or d - rho."""
         return distances / density if self.form == "ratio" else distances - density
 
+    def count(self, references: References) -> int:
+        """k."""
+        return self.k
+
     def density(self, references: References, metric: str, bands: int) -> Density:
         """Density up to the first jump."""
-        thresholds: list[float] = []
-
-        def reduce(ascending: np.ndarray, band: int | None) -> np.ndarray:
-            if band is not None:
-                return mean_to_jump(ascending, thresholds[band])
-            return np.stack([mean_to_jump(part, t) for part, t in zip(ascending, thresholds, strict=True)])
-
+        reduce = UpToJump([])
         rule = Nearest(reduce, self.k, f"normalization {self.name}", "k")
         rule.require(references)
         lists = references.neighbours(metric, bands, self.k + 1)
-        thresholds += [
-            self._percentile(np.sort(jumps(part[:, : self.k]), axis=None)) for part in lists.distance
-        ]
+        every = [Jumps.of(jumps(part[:, : self.k])) for part in lists.distance]
+        reduce.thresholds.extend(part.percentile(self.percentile) for part in every)
         density = rule.of(references, metric, bands)
         if not one_each(references.owners):
             return density
 
-        def without() -> np.ndarray:
-            bank = references.bank.size
-            return np.stack(
-                [
-                    self._without(lists.index[band], lists.distance[band], references.owners[:, 0], bank)
-                    for band in range(bands)
-                ]
-            )
+        def changes() -> list[Changes]:
+            return [
+                self._changes(lists.index[band], lists.distance[band], references.owners[:, 0], every[band])
+                for band in range(bands)
+            ]
 
-        return Density(density.full, without)
+        return Density(density.full, changes)
 
-    def _percentile(self, ascending: np.ndarray) -> float:
-        """Percentile of sorted jumps, interpolated; NaN, which stand for no jump, are sorted to the end."""
-        values = ascending[: int(np.searchsorted(ascending, np.inf, side="right"))]
-        return _interpolated(values, 0, len(values), self.percentile) if len(values) else np.inf
+    def _changes(self, index: np.ndarray, distance: np.ndarray, owner: np.ndarray, every: Jumps) -> Changes:
+        """Densities of one band that differ with a clip left out, the threshold included.
 
-    def _without(self, index: np.ndarray, distance: np.ndarray, owner: np.ndarray, clips: int) -> np.ndarray:
-        """(N, R) densities of one band with each clip left out, the threshold included.
-
-        Leaving out a clip changes the lists that name its reference and drops its own list; the percentile is
-        found anew among the jumps around its place, and other lists follow only where they have a jump
-        between the old threshold and the new one.
+        Leaving out a reference changes the lists that name it and drops its own list. That moves the
+        percentile by a few places, and other lists follow where they have a jump between the old threshold
+        and the new one.
         """
         k, size = self.k, len(distance)
-        every = jumps(distance[:, :k])
-        order = np.argsort(every, axis=None)
-        ascending = every.ravel()[order]
-        threshold = self._percentile(ascending)
-        full = mean_to_jump(distance[:, :k], threshold)
-        result = np.tile(full, (clips, 1))
-        named = np.argsort(index[:, :k], axis=None, kind="stable")
-        ends = np.searchsorted(index[:, :k].ravel()[named], np.arange(size + 1))
-        for reference in np.flatnonzero(owner != NOBODY):
-            rows, places = np.divmod(named[ends[reference] : ends[reference + 1]], k)
-            changed = _dropped(distance[rows], places, k)
-            removed = np.concatenate([every[reference], every[rows].ravel()])
-            new = self._replaced(ascending, removed, jumps(changed).ravel())
-            low, high = np.searchsorted(ascending, sorted((threshold, new)), side="right")
-            moved = np.unique(order[low:high] // (k - 1))
-            result[owner[reference], moved] = mean_to_jump(distance[moved, :k], new)
-            result[owner[reference], rows] = mean_to_jump(changed, new)
-        return result
+        row, place = np.nonzero(owner[index[:, :k]] != NOBODY)
+        gone = index[row, place]
+        changed = _dropped(distance[row], place, k)
+        thresholds = every.percentile_without(self.percentile, gone, row, place, jumps(changed))
+        moved_gone, moved_row = every.between(every.percentile(self.percentile), thresholds)
+        # A list that names the reference has changed itself, and its own list is gone.
+        other = ~np.isin(moved_gone * size + moved_row, gone * size + row)
+        other &= (moved_gone != moved_row) & (owner[moved_gone] != NOBODY)
+        moved_gone, moved_row = moved_gone[other], moved_row[other]
+        return Changes.of(
+            owner[np.concatenate([gone, moved_gone])],
+            np.concatenate([row, moved_row]),
+            np.concatenate(
+                [
+                    mean_to_jump(changed, thresholds[gone, None]),
+                    mean_to_jump(distance[moved_row, :k], thresholds[moved_gone, None]),
+                ]
+            ),
+        )
 
-    def _replaced(self, ascending: np.ndarray, removed: np.ndarray, added: np.ndarray) -> float:
-        """Percentile of the sorted values when some are removed and others added."""
-        removed = np.sort(removed[~np.isnan(removed)])
-        added = np.sort(added[~np.isnan(added)])
-        size = int(np.searchsorted(ascending, np.inf, side="right"))
-        place = np.searchsorted(ascending, removed)
-        place += np.arange(len(removed)) - np.searchsorted(
-            removed, removed
-        )  # equal values stand side by side
-        total = size - len(removed) + len(added)
-        if total <= 0:
+
+@dataclass(frozen=True)
+class UpToJump:
+    """Mean distance before the first jump above the threshold of the band."""
+
+    thresholds: list[float]
+
+    def full(self, ascending: np.ndarray, band: int | None = None) -> np.ndarray:
+        """Densities of ascending distances; without `band` the first axis is all bands."""
+        if band is not None:
+            return mean_to_jump(ascending, self.thresholds[band])
+        return np.stack([mean_to_jump(part, t) for part, t in zip(ascending, self.thresholds, strict=True)])
+
+    def dropped(self, ascending: np.ndarray, count: int) -> np.ndarray:
+        """Not used: the threshold changes with the list."""
+        raise NotImplementedError("leaving a reference out moves the threshold too")
+
+
+@dataclass(frozen=True)
+class Jumps:
+    """The jumps of all lists of one band, and in order of size.
+
+    Attributes
+    ----------
+    every : (R, k - 1) float64
+        NaN where a list has none.
+    order : (n,) int
+        Flat places of the jumps that are there, ascending.
+    ascending : (n,) float64
+    """
+
+    every: np.ndarray
+    order: np.ndarray
+    ascending: np.ndarray
+
+    @classmethod
+    def of(cls, every: np.ndarray) -> Jumps:
+        """Sort the jumps; NaN are sorted to the end and dropped, infinity is a jump."""
+        order = np.argsort(every, axis=None)[: np.count_nonzero(~np.isnan(every))]
+        return cls(every, order, every.ravel()[order])
+
+    def percentile(self, percentile: float) -> float:
+        """Percentile of all jumps, interpolated; infinite where there is none."""
+        total = np.array([len(self.ascending)])
+        rank, share = _position(total, percentile)
+        if not total[0]:
             return np.inf
-        rank = int((total - 1) * self.percentile / 100)
-        low, high = max(0, rank - len(added)), min(size, rank + 2 + len(removed))
-        kept = np.ones(high - low, dtype=bool)
-        kept[place[(place >= low) & (place < high)] - low] = False
-        window = np.sort(np.concatenate([ascending[low:high][kept], added]))
-        before = low - int((place < low).sum())
-        return _interpolated(window, before, total, self.percentile)
+        return float(_interpolated(self.ascending[rank], self.ascending[rank + (share > 0)], share)[0])
+
+    def percentile_without(
+        self, percentile: float, gone: np.ndarray, row: np.ndarray, place: np.ndarray, new: np.ndarray
+    ) -> np.ndarray:
+        """(R,) percentiles when each reference is left out.
+
+        Parameters
+        ----------
+        gone, row, place : (n,) int
+            Reference `gone` is the neighbour number `place` of `row`.
+        new : (n, k - 1) float64
+            Jumps of the list of `row` without it.
+        """
+        size, last = self.every.shape[0], self.every.shape[1] - 1
+        whose, away = [np.repeat(np.arange(size), last + 1)], [self.every.ravel()]
+        joined, added = [], []
+        # Dropping a neighbour joins the jumps on both of its sides, and one more comes in at the end.
+        before, behind = place > 0, place <= last
+        for some, at in ((before, place - 1), (behind, place)):
+            whose.append(gone[some])
+            away.append(self.every[row[some], at[some]])
+        for some, at in ((before, place - 1), (behind, np.full(len(place), last))):
+            joined.append(gone[some])
+            added.append(new[some, at[some]])
+        removed = Labelled.of(np.concatenate(whose), np.concatenate(away))
+        entered = Labelled.of(np.concatenate(joined), np.concatenate(added))
+        total = len(self.ascending) - removed.number(size) + entered.number(size)
+        rank, share = _position(total, percentile)
+        low, high = (self._selected(rank + step, removed, entered) for step in (0, share > 0))
+        return np.where(total > 0, _interpolated(low, high, share), np.inf)
+
+    def between(self, old: float, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs (reference, row): the row has a jump between the old threshold and the new one."""
+        low, high = (
+            np.searchsorted(self.ascending, edge(old, new), side="right") for edge in (np.minimum, np.maximum)
+        )
+        gone = np.repeat(np.arange(len(new)), high - low)
+        start = np.cumsum(high - low) - (high - low)
+        at = np.arange(len(gone)) + (low - start)[gone]
+        rows = len(self.every)
+        pairs = np.unique(gone * rows + self.order[at] // self.every.shape[1])
+        return pairs // rows, pairs % rows
+
+    def _selected(self, rank: np.ndarray, removed: Labelled, entered: Labelled) -> np.ndarray:
+        """(R,) the value of each rank among all jumps less the removed ones, with the entered ones."""
+        values = np.sort(np.concatenate([self.ascending, entered.value]))
+        below = np.searchsorted(self.ascending, values, side="right")
+        out, into = np.searchsorted(values, removed.value), np.searchsorted(values, entered.value)
+        low, high = np.zeros(len(rank), dtype=np.int64), np.full(len(rank), len(values) - 1)
+        while (low < high).any():
+            middle = (low + high) // 2
+            count = below[middle] + (
+                np.bincount(entered.label, into <= middle[entered.label], len(rank))
+                - np.bincount(removed.label, out <= middle[removed.label], len(rank))
+            )
+            enough = count > rank
+            low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
+            low = np.minimum(low, high)
+        return values[low] if len(values) else np.full(len(rank), np.inf)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """(n,) values, and the reference each belongs to."""
+
+    label: np.ndarray
+    value: np.ndarray
+
+    @classmethod
+    def of(cls, label: np.ndarray, value: np.ndarray) -> Labelled:
+        """Without the values that are NaN, which stand for no jump."""
+        there = ~np.isnan(value)
+        return cls(label[there], value[there])
+
+    def number(self, size: int) -> np.ndarray:
+        """(size,) values of each reference."""
+        return np.bincount(self.label, minlength=size)
 
 
 def jumps(ascending: np.ndarray) -> np.ndarray:
@@ -136,7 +232,7 @@ def jumps(ascending: np.ndarray) -> np.ndarray:
     return np.where(np.isinf(far), np.nan, ratio)
 
 
-def mean_to_jump(ascending: np.ndarray, threshold: float) -> np.ndarray:
+def mean_to_jump(ascending: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
     """(R,) mean of each row's distances before its first jump above the threshold; NaN if none is left."""
     before = np.ones(ascending.shape, dtype=bool)
     before[:, 1:] = np.logical_and.accumulate(~(jumps(ascending) > threshold), axis=1)
@@ -150,11 +246,14 @@ def _dropped(ascending: np.ndarray, places: np.ndarray, k: int) -> np.ndarray:
     return np.take_along_axis(longer, step, axis=1)
 
 
-def _interpolated(part: np.ndarray, before: int, total: int, percentile: float) -> float:
-    """Percentile of `total` sorted values of which `part` follows the first `before`."""
-    position = (total - 1) * percentile / 100
-    rank = int(position)
-    low = part[rank - before]
-    if position == rank:
-        return float(low)
-    return float(low + (part[rank + 1 - before] - low) * (position - rank))
+def _position(total: np.ndarray, percentile: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rank, from 0, of the percentile of so many sorted values, and how far it lies towards the next."""
+    position = np.maximum(total - 1, 0) * percentile / 100
+    rank = position.astype(np.int64)
+    return rank, position - rank
+
+
+def _interpolated(low: np.ndarray, high: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """low + share (high - low), which is low where there is no share."""
+    with np.errstate(invalid="ignore"):
+        return np.where(share > 0, low + (high - low) * share, low)
