@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asdflow.density import drop_each
+from asdflow.density import DecayingMean
 
 
 def plain(distances: list[float], r: float) -> float:
@@ -22,7 +22,7 @@ def test_leaving_out_each_entry_of_a_list_is_the_mean_of_the_others(r, count, le
     ascending[0, 0, -1] = np.inf
     ascending[1, 1, min(2, length) :] = np.inf
     ascending[1, 2] = 0.25  # copies
-    found = drop_each(r)(ascending, count)
+    found = DecayingMean(r).dropped(ascending, count)
     assert found.shape == (2, 4, count)
     for band, row in np.ndindex(2, 4):
         for place in range(count):

@@ -218,22 +218,6 @@ def one_each(owners: np.ndarray) -> bool:
     return owners.shape[1] == 1 and len(np.unique(some)) == len(some)
 
 
-class Mean:
-    """The mean of the distances."""
-
-    def full(self, ascending: np.ndarray, band: int | None = None) -> np.ndarray:
-        """Mean of the finite values of the last axis; NaN where there is none."""
-        return mean_of_finite(ascending)
-
-    def dropped(self, ascending: np.ndarray, count: int) -> np.ndarray:
-        """Sums less the value that is dropped: the largest always remains, so that nothing cancels."""
-        longer = ascending[..., : count + 1]
-        number = longer.shape[-1] - 1
-        if number == 0:
-            return np.full(longer.shape, np.nan)
-        return (longer.sum(axis=-1, keepdims=True) - longer[..., :count]) / number
-
-
 @dataclass(frozen=True)
 class DecayingMean:
     """Mean with weights r^(rank - 1), r in [0, 1]; 0 is the nearest alone."""
@@ -242,27 +226,34 @@ class DecayingMean:
 
     def full(self, ascending: np.ndarray, band: int | None = None) -> np.ndarray:
         """Weighted mean of the finite values of the last axis; NaN where there is none."""
-        weight = self._weight(ascending.shape[-1])
+        weight = np.power(self.r, np.arange(ascending.shape[-1]), dtype=np.float64)
         finite = np.isfinite(ascending)
         total = (np.where(finite, ascending, 0.0) * weight).sum(axis=-1)
         share = (finite * weight).sum(axis=-1)
         return np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan)
 
     def dropped(self, ascending: np.ndarray, count: int) -> np.ndarray:
-        """What stands before the dropped value keeps its rank, what stands behind moves up by one."""
-        longer = ascending[..., : count + 1]
-        number = longer.shape[-1] - 1
-        if number == 0:
-            return np.full(longer.shape, np.nan)
-        weight = self._weight(number)
-        before = np.zeros(longer.shape)
-        np.cumsum(longer[..., :-1] * weight, axis=-1, out=before[..., 1:])
-        behind = np.zeros(longer.shape)
-        behind[..., :-1] = np.cumsum((longer[..., 1:] * weight)[..., ::-1], axis=-1)[..., ::-1]
-        return ((before + behind) / weight.sum())[..., :count]
+        """Without each of the first `count` entries in turn, in the time of all of them.
 
-    def _weight(self, count: int) -> np.ndarray:
-        return np.power(self.r, np.arange(count), dtype=np.float64)
+        What stands before the entry keeps its weight, what stands behind moves up by one rank: two running
+        sums, and no difference of large numbers.
+        """
+        part = ascending[..., : count + 1]
+        finite = np.isfinite(part)
+        weight = np.power(self.r, np.arange(part.shape[-1] - 1), dtype=np.float64)
+
+        def without(terms: np.ndarray) -> np.ndarray:
+            sums = np.zeros(part.shape)
+            np.cumsum(terms[..., :-1] * weight, axis=-1, out=sums[..., 1:])
+            sums[..., :-1] += np.cumsum((terms[..., 1:] * weight)[..., ::-1], axis=-1)[..., ::-1]
+            return sums[..., :count]
+
+        total, share = without(np.where(finite, part, 0.0)), without(finite.astype(np.float64))
+        return np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan)
+
+
+#: The mean of the distances.
+MEAN = DecayingMean(1.0)
 
 
 def mean_of_finite(ascending: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._neighbours import mean_of_nearest
 from asdflow.bank import Queries
-from asdflow.density import Mean, Nearest
+from asdflow.density import MEAN, Nearest
 from asdflow.normalizations._density import DenseReferences
 from asdflow.references import References
 
@@ -43,7 +43,7 @@ class CSLS(Backend):
 
     def fit(self, references: References) -> Fitted:
         """Mean similarity of every reference to its neighbours."""
-        rule = Nearest(Mean(), self.k, "backend csls", "k")
+        rule = Nearest(MEAN, self.k, "backend csls", "k")
         density = rule.of(references, "cosine", 1)
         return FittedCSLS(self, references, DenseReferences(references, Scaling(), density))
 

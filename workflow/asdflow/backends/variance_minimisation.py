@@ -12,7 +12,7 @@ from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._neighbours import Bands, Metric
 from asdflow.bank import SOURCE, TARGET, Queries
-from asdflow.density import Density, Mean, Nearest, mean_of_finite
+from asdflow.density import MEAN, Density, Nearest, mean_of_finite
 from asdflow.errors import ConfigError
 from asdflow.references import NOBODY, References
 
@@ -82,7 +82,7 @@ class VarianceMinimisation(Backend):
                 f"has {references.size} clips that differ, too few to estimate alpha from",
                 "Give a larger bank, or choose backend knn.",
             )
-        rule = Nearest(Mean(), self.k, where, "k")
+        rule = Nearest(MEAN, self.k, where, "k")
         density = rule.of(references, self.metric, self.bands)
         lists = references.neighbours(self.metric, self.bands, self.k + 2)
         pairs = [

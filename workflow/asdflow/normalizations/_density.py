@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.bank import Queries
-from asdflow.density import DecayingMean, Density, Mean, Nearest, decaying_count, looked_up
+from asdflow.density import MEAN, DecayingMean, Density, Nearest, decaying_count, looked_up
 from asdflow.errors import ConfigError
 from asdflow.normalizations._base import ReferenceNormalization
 from asdflow.references import References
@@ -94,7 +94,7 @@ class WeightedDensity(DensityNormalization):
         """Density of every reference."""
         where = f"normalization {self.name}"
         if self.k is not None:
-            return Nearest(Mean(), self.k, where, "k").of(references, metric, bands)
+            return Nearest(MEAN, self.k, where, "k").of(references, metric, bands)
         count = self.count(references)
         return Nearest(DecayingMean(self.r), count, where, "r").of(references, metric, bands)
 

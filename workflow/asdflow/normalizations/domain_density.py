@@ -10,7 +10,7 @@ from pydantic import Field
 
 from asdflow.backends._base import require_both_domains
 from asdflow.bank import SOURCE, TARGET
-from asdflow.density import Density, Mean, Nearest, of_parts
+from asdflow.density import MEAN, Density, Nearest, of_parts
 from asdflow.normalizations import register
 from asdflow.normalizations._density import DensityNormalization, Duplicates, HeldOut
 from asdflow.references import References
@@ -58,6 +58,6 @@ class DomainDensity(DensityNormalization):
             (TARGET, self.k_target, "k_target"),
         ):
             rows = np.flatnonzero(references.domain == domain)
-            rule = Nearest(Mean(), k, where, parameter)
+            rule = Nearest(MEAN, k, where, parameter)
             parts.append((rows, rule.of(references.subset(rows), metric, bands)))
         return of_parts(references, parts, bands)
