@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from asdflow.encoders.openl3.network import Network
 
 AVAILABLE = ("6144", "512")
-BANDS_OF = {"6144": 4, "512": 1}
 AT_ONCE = 16  # windows whose pictures are made together
 
 
