@@ -1,4 +1,4 @@
-"""Every year of DCASE from nothing to the report, over HTTP, in one run."""
+"""Every year of DCASE from nothing to the report, over HTTP, in one run, and own recordings beside them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from project import Project
 from server import Server, Size, simulate
 
-from asdflow import tables
+from asdflow import metrics, tables
 from asdflow.exchange import evaluate_folder
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
@@ -24,6 +24,7 @@ datasets:
   y2024: {kind: dcase, year: 2024, machines: [RoboticArm]}
   y2025: {kind: dcase, year: 2025, machines: [ToyPet]}
   y2026: {kind: dcase, year: 2026, machines: [ToyCar, Sander], audio: {channel: 0}}
+  own: {kind: folder, root: recordings, machines: [pump]}
 encoders:
   logmel: {name: logmel}
 poolings:
@@ -35,6 +36,7 @@ fusions:
 metrics: {rounds: 100}
 report: {clips: 1}
 """
+LABELS = ("score", "label", "domain")
 JUDGED = {
     "y2020": {"ToyConveyor"},
     "y2021": {"gearbox"},
@@ -43,6 +45,7 @@ JUDGED = {
     "y2024": {"RoboticArm"},
     "y2025": {"ToyPet"},
     "y2026": {"ToyCar"},
+    "own": {"pump"},
 }
 
 
@@ -65,19 +68,36 @@ def test_every_year_reaches_the_report(finished):
         assert {row["dataset"] for row in csv.DictReader(file)} == set(JUDGED)
     page = (project.folder / "results/report.html").read_text()
     assert all(name in page for name in JUDGED)
+    assert "CC BY-NC-SA 4.0" in page and "arXiv:2305.07828" in page  # terms and papers of DCASE
 
 
 def test_every_machine_with_labels_is_judged_and_one_without_is_scored(finished):
     _, project = finished
     for dataset, machines in JUDGED.items():
-        metrics = tables.read(
+        judged = tables.read(
             project.folder / f"results/metrics/{dataset}/logmel/logmel/mean.parquet", "metrics"
         )
-        assert set(metrics.column("machine").to_pylist()) == machines | {"all"}
+        assert set(judged.column("machine").to_pylist()) == machines | {"all"}
     scores = tables.read(
         project.folder / "results/scores/y2026/logmel/logmel/mean/nn/Sander.parquet", "scores"
     )
     assert set(scores.column("label").to_pylist()) == {"normal", None}
+
+
+def test_2020_and_2021_are_judged_by_the_official_score_of_their_year_too(finished):
+    _, project = finished
+    for year, measure in ((2020, metrics.official_2020), (2021, metrics.official_2021)):
+        (machine,) = JUDGED[f"y{year}"]
+        folder = f"y{year}/logmel/logmel/mean"
+        scores = tables.read(project.folder / f"results/scores/{folder}/nn/{machine}.parquet", "scores")
+        test = [row for row in scores.to_pylist() if row["split"] == "test"]
+        names = ("score", "label", "machine", "section") if year == 2020 else (*LABELS, "machine", "section")
+        expected = measure(*([row[name] for row in test] for name in names)).overall
+        with open(project.folder / "results/leaderboard.csv", newline="") as file:
+            rows = {(row["dataset"], row["system"]): row for row in csv.DictReader(file)}
+        assert float(rows[f"y{year}", "nn"][f"official_{year}"]) == pytest.approx(expected, abs=1e-6)
+        assert rows["y2023", "nn"][f"official_{year}"] == ""
+    assert "Official score of 2020" in (project.folder / "results/report.html").read_text()
 
 
 def test_only_what_the_study_needs_was_fetched_and_each_file_once(finished):
@@ -112,10 +132,10 @@ def test_exported_systems_evaluate_to_the_numbers_of_the_metrics(finished, tmp_p
     ]
     subprocess.run([*command, "--dataset", "y2023"], cwd=project.folder, env=project.environment, check=True)
     found = evaluate_folder(tmp_path / "y2023", project.folder / "results/clips/y2023", rounds=100)
-    metrics = tables.read(project.folder / "results/metrics/y2023/logmel/logmel/mean.parquet", "metrics")
+    judged = tables.read(project.folder / "results/metrics/y2023/logmel/logmel/mean.parquet", "metrics")
     official = {
         row["system"]: row["value"]
-        for row in metrics.to_pylist()
+        for row in judged.to_pylist()
         if (row["machine"], row["metric"]) == ("all", "official")
     }
     assert set(official) == {"nn", "zmin"}
