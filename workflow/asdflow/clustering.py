@@ -60,10 +60,10 @@ def _run(square: np.ndarray, start: np.ndarray) -> tuple[float, np.ndarray]:
     count = len(start)
     labels = square[:, start].argmin(axis=1)
     labels[start] = np.arange(count)
+    member = (labels[:, None] == np.arange(count)).astype(np.float64)
+    sums = square @ member
     for _ in range(ROUNDS):
-        member = (labels[:, None] == np.arange(count)).astype(np.float64)
         number = member.sum(axis=0)
-        sums = square @ member
         within = (member * sums).sum(axis=0)
         away = sums / number - 0.5 * within / number**2
         new = away.argmin(axis=1)
@@ -71,9 +71,12 @@ def _run(square: np.ndarray, start: np.ndarray) -> tuple[float, np.ndarray]:
             movable = np.bincount(new, minlength=count)[new] > 1
             own = np.where(movable, away[np.arange(len(new)), new], -np.inf)
             new[own.argmax()] = empty
-        if (new == labels).all():
+        moved = np.flatnonzero(new != labels)
+        if not len(moved):
             break
         labels = new
-    member = (labels[:, None] == np.arange(count)).astype(np.float64)
+        change = (labels[moved, None] == np.arange(count)) - member[moved]
+        member[moved] += change
+        sums += square[:, moved] @ change  # few clips move after the first rounds
     inertia = 0.5 * ((member * (square @ member)).sum(axis=0) / member.sum(axis=0)).sum()
     return float(inertia), labels

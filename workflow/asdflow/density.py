@@ -165,10 +165,11 @@ class Nearest:
         left: np.ndarray,
     ) -> None:
         """Fill the lists of `left` at `short`: references of `row` less those that `clip` takes away."""
-        step = max(1, BATCH // (references.size * bands))
+        step = max(1, BATCH // references.size)
+        one = slice(band, band + 1)
         for some in (short[begin : begin + step] for begin in range(0, len(short), step)):
             different, place = np.unique(row[some], return_inverse=True)
-            distances = references.between(metric, bands, different)[band][place]
+            distances = references.between(metric, bands, different, one)[0][place]
             distances[np.arange(len(some)), row[some]] = np.inf
             distances[references.owned_by(clip[some])] = np.inf
             found = smallest(distances, self.count)

@@ -9,7 +9,6 @@ cosine distance, and the length of r is sqrt(1 - h).
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,7 @@ import numpy as np
 from asdflow.bank import Queries
 from asdflow.linear import product
 from asdflow.mixing import Single, blocks
-from asdflow.references import NOBODY, References
+from asdflow.references import ALL, NOBODY, References
 
 #: Squared distances below this share of their terms are rounding and mean the same point.
 ROUNDING = 1e-13
@@ -146,20 +145,28 @@ class MixedReferences(References):
             result[block.columns] = block.mixed(clips.T).T
         return result
 
-    def to(self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def to(
+        self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) distances."""
-        return self._mixed(queries.distances(metric, bands)[:, rows], metric, bands)
+        return self._mixed(queries.distances(metric, bands)[which, rows], metric, bands, which)
 
-    def from_bank(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def from_bank(
+        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) distances."""
-        return self._mixed(self.bank.distances(metric, bands)[:, rows], metric, bands)
+        return self._mixed(self.bank.distances(metric, bands)[which, rows], metric, bands, which)
 
-    def between(self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+    def between(
+        self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) distances: a reference is as far from a clip as the mean of its parents is."""
         chosen = np.arange(self.size)[rows]
-        part, h = self.recipe.take(chosen), self._offsets(metric, bands)
-        known = squared(self.bank.distances(metric, bands), metric)
-        total = np.stack([self._sums(_mix_rows(part, self.bank.size, of_band)) for of_band in known])
+        part, h = self.recipe.take(chosen), self._offsets(metric, bands)[which]
+        known = self.bank.distances(metric, bands)[which]
+        total = np.empty((len(known), len(chosen), self.size))
+        for place, of_band in enumerate(known):
+            self._sums(_mix_rows(part, self.bank.size, of_band, metric), total[place])
         square = total - h[:, chosen, None] - h[:, None, :]
         square[square <= ROUNDING * np.abs(total)] = 0.0
         if metric == "euclidean":
@@ -170,15 +177,19 @@ class MixedReferences(References):
         inner = 0.5 * ((1 - h[:, chosen, None]) + (1 - h[:, None, :]) - square)
         return np.clip(0.5 * (1 - inner / (a * b)), 0.0, 1.0)
 
-    def left_out(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def left_out(
+        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) distances; a clip is taken out of the means that it does not own."""
-        result = super().left_out(metric, bands, rows)
+        result = super().left_out(metric, bands, rows, which)
         start, stop, _ = rows.indices(self.bank.size)
         clips, references, weight = self._partly_owned
         some = slice(*np.searchsorted(clips, (start, stop)))
         clips, references, weight = clips[some], references[some], weight[some]
-        h, rescaled = self._offsets(metric, bands), self.recipe.rescaled[references]
-        for band, known in enumerate(self.bank.distances(metric, bands)):
+        if not len(clips):
+            return result
+        h, rescaled = self._offsets(metric, bands)[which], self.recipe.rescaled[references]
+        for band, known in enumerate(self.bank.distances(metric, bands)[which]):
             square = self._squares_to(known, clips, references, metric, h[band])
             away = square / np.square(1 - weight)
             if metric == "euclidean":
@@ -225,9 +236,9 @@ class MixedReferences(References):
     def _lists(self, metric: str, bands: int) -> dict:
         return self._known.setdefault(("lists", metric, bands), {})
 
-    def _mixed(self, distances: np.ndarray, metric: str, bands: int) -> np.ndarray:
+    def _mixed(self, distances: np.ndarray, metric: str, bands: int, which: slice) -> np.ndarray:
         """(bands, M, N) distances to clips to (bands, M, R) distances to the references."""
-        square, h = squared(distances, metric), self._offsets(metric, bands)
+        square, h = squared(distances, metric), self._offsets(metric, bands)[which]
         result = np.empty((*distances.shape[:2], self.size))
         for band, of_band in enumerate(square):
             for block in self._blocks:
@@ -243,21 +254,20 @@ class MixedReferences(References):
                 result[band][:, block.columns] = out  # is there already where the columns are a slice
         return result
 
-    def _sums(self, square: np.ndarray) -> np.ndarray:
-        """(M, R): sum_p w_p |x - b_p|^2, from (M, N) squared distances."""
-        result = np.empty((len(square), self.size))
+    def _sums(self, square: np.ndarray, result: np.ndarray) -> None:
+        """Write sum_p w_p |x - b_p|^2 into (M, R), from (M, N) squared distances."""
         for block in self._blocks:
             result[:, block.columns] = block.mixed(square)
-        return result
 
     def _offsets(self, metric: str, bands: int) -> np.ndarray:
         """(bands, R): h of every reference."""
         key = ("offsets", metric, bands)
         if key not in self._known:
-            known = squared(self.bank.distances(metric, bands), metric)
             h = np.zeros((bands, self.size))
-            for band, block in itertools.product(range(bands), self._blocks):
-                h[band, block.columns] = block.offsets(known[band])
+            for band, known in enumerate(self.bank.distances(metric, bands)):
+                square = squared(known, metric)
+                for block in self._blocks:
+                    h[band, block.columns] = block.offsets(square)
             self._known[key] = h
         return self._known[key]
 
@@ -290,12 +300,13 @@ def _cosine(square: np.ndarray, h: np.ndarray, rescaled: np.ndarray) -> np.ndarr
     return np.clip(np.where(rescaled, scaled, 0.25 * (square + h)), 0.0, 1.0)
 
 
-def _mix_rows(recipe: Recipe, size: int, square: np.ndarray) -> np.ndarray:
-    """(rows, N): for each reference the weighted mean of its parents' rows of (N, N)."""
+def _mix_rows(recipe: Recipe, size: int, distances: np.ndarray, metric: str) -> np.ndarray:
+    """(rows, N): for each reference the weighted mean of its parents' squared distances to the clips."""
     used = np.flatnonzero((recipe.weights != 0).any(axis=0))
     if len(used) > FEW:
-        return product(recipe.matrix(size), np.ascontiguousarray(square.T))
-    total = np.zeros((recipe.size, square.shape[1]))
+        return product(recipe.matrix(size), np.ascontiguousarray(squared(distances, metric).T))
+    total = np.zeros((recipe.size, distances.shape[1]))
     for p in used:
-        total += recipe.weights[:, p, None] * square[recipe.parents[:, p]]
+        some = np.flatnonzero(recipe.weights[:, p])
+        total[some] += recipe.weights[some, p, None] * squared(distances[recipe.parents[some, p]], metric)
     return total

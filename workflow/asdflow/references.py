@@ -19,6 +19,8 @@ from asdflow.neighbours import Neighbours, as_slice, nearest_others, smallest
 #: Distances of one batch of rows: they stay in the cache while they are mixed, changed and reduced.
 BATCH = 2**19
 NOBODY = -1
+#: All bands.
+ALL = slice(None)
 #: Domain of all references where the bank has none.
 ANY = -1
 
@@ -61,23 +63,31 @@ class References:
     def _memory(self) -> dict[Any, Any]:
         return {}
 
-    # -- distances, by batches of rows -----------------------------------------------------------------------
+    # -- distances: of chosen rows, in the bands that are wanted (`which`) -------------------------------------
 
-    def to(self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def to(
+        self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) distances from the clips to be scored. Not to be written to."""
-        return queries.distances(metric, bands)[:, rows]
+        return queries.distances(metric, bands)[which, rows]
 
-    def from_bank(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def from_bank(
+        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) distances from the bank's clips. Not to be written to."""
-        return self.bank.distances(metric, bands)[:, rows]
+        return self.bank.distances(metric, bands)[which, rows]
 
-    def between(self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+    def between(
+        self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) distances from some references to all. Not to be written to."""
-        return self.bank.distances(metric, bands)[:, rows]
+        return self.bank.distances(metric, bands)[which, rows]
 
-    def left_out(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def left_out(
+        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) distances from clips of the bank, infinite to references that they take away."""
-        result = np.array(self.from_bank(metric, bands, rows))
+        result = np.array(self.from_bank(metric, bands, rows, which))
         start, stop, _ = rows.indices(self.bank.size)
         clips, references = self.owned(start, stop)
         result[:, clips - start, references] = np.inf
@@ -104,11 +114,12 @@ class References:
         order = np.argsort(clips, kind="stable")
         return clips[order], references[order]
 
-    def batches(self, count: int, bands: int) -> Iterator[slice]:
-        """Slices of rows whose distances to all references make one batch."""
-        step = max(1, BATCH // (self.size * bands))
-        for start in range(0, count, step):
-            yield slice(start, min(start + step, count))
+    def batches(self, count: int, bands: int) -> Iterator[tuple[slice, slice]]:
+        """A band, and rows whose distances to all references make one batch."""
+        step = max(1, BATCH // self.size)
+        for band in range(bands):
+            for start in range(0, count, step):
+                yield slice(band, band + 1), slice(start, min(start + step, count))
 
     # -- the nearest -----------------------------------------------------------------------------------------
 
@@ -129,13 +140,14 @@ class References:
         groups = {ANY: slice(None)} if self.domain is None else _groups(self.domain)
         count = self.bank.size if clips is None else clips.size
         result = {domain: np.full((bands, count, k), np.inf) for domain in groups}
-        for rows in self.batches(count, bands):
-            batch = (
-                self.left_out(metric, bands, rows) if clips is None else self.to(clips, metric, bands, rows)
-            )
+        for band, rows in self.batches(count, bands):
+            if clips is None:
+                batch = self.left_out(metric, bands, rows, band)
+            else:
+                batch = self.to(clips, metric, bands, rows, band)
             for domain, columns in groups.items():
                 found = smallest(batch[..., columns], k)
-                result[domain][:, rows, : found.shape[-1]] = found
+                result[domain][band, rows, : found.shape[-1]] = found
         return result
 
     def neighbours(self, metric: str, bands: int, count: int) -> Neighbours:
@@ -143,14 +155,11 @@ class References:
         count = min(count, self.size - 1)
         known = self._lists(metric, bands)
         if "list" not in known or known["list"].index.shape[-1] < count:
-            parts = [
-                nearest_others(self.between(metric, bands, rows), rows.start, count)
-                for rows in self.batches(self.size, bands)
-            ]
-            known["list"] = Neighbours(
-                np.concatenate([part.index for part in parts], axis=1),
-                np.concatenate([part.distance for part in parts], axis=1),
-            )
+            shape = bands, self.size, count
+            lists = known["list"] = Neighbours(np.empty(shape, dtype=np.int64), np.empty(shape))
+            for band, rows in self.batches(self.size, bands):
+                part = nearest_others(self.between(metric, bands, rows, band), rows.start, count)
+                lists.index[band, rows], lists.distance[band, rows] = part.index, part.distance
         return known["list"].first(count)
 
     # -- parts -----------------------------------------------------------------------------------------------
@@ -203,17 +212,23 @@ class Subset(References):
         """(R, D) float."""
         return self.inner.vectors[self.rows]
 
-    def to(self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def to(
+        self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) distances."""
-        return self.inner.to(queries, metric, bands, rows)[:, :, self._columns]
+        return self.inner.to(queries, metric, bands, rows, which)[:, :, self._columns]
 
-    def from_bank(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def from_bank(
+        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) distances."""
-        return self.inner.from_bank(metric, bands, rows)[:, :, self._columns]
+        return self.inner.from_bank(metric, bands, rows, which)[:, :, self._columns]
 
-    def between(self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+    def between(
+        self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) distances."""
-        return self.inner.between(metric, bands, self.rows[rows])[:, :, self._columns]
+        return self.inner.between(metric, bands, self.rows[rows], which)[:, :, self._columns]
 
     @cached_property
     def _columns(self) -> slice | np.ndarray:

@@ -62,11 +62,12 @@ class Spectrum:
 
 
 def of_references(references: References) -> Spectrum:
-    """Axes of references; those of the bank itself are shared between detectors."""
+    """Axes of references; detectors share them."""
     bank = references.bank
     whole = bank.remember("spectrum", lambda: spectrum(bank.vectors)) if bank.size > 1 else None
     if isinstance(references, MixedReferences) and whole is not None:
-        return _mixed(whole, references.recipe.matrix(bank.size) @ whole.coordinates)
+        rows = references.recipe.matrix(bank.size)
+        return references.remember("spectrum", lambda: _mixed(whole, rows @ whole.coordinates))
     return whole if whole is not None else spectrum(references.vectors)
 
 

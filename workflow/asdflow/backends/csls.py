@@ -35,7 +35,8 @@ class CSLS(Backend):
     by_domain: ClassVar[bool] = True
     compares_by: ClassVar[str] = "cosine"
     refuses: ClassVar[dict[str, str]] = {
-        "reference": "it already subtracts how similar the surroundings of a reference are"
+        "reference": "it already subtracts how similar the surroundings of a reference are",
+        "bank": "the similarity among interpolated or averaged clips is set by their number, not by the data",
     }
 
     k: Annotated[int, Field(ge=1, description="Neighbours whose similarity is averaged.")] = 10

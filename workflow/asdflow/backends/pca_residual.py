@@ -10,7 +10,8 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
-from asdflow.backends._downdate import Poles, moved, poles
+from asdflow.backends._downdate import Cut, poles
+from asdflow.backends._removal import Removal
 from asdflow.backends._spectrum import Spectrum, of_references
 from asdflow.bank import Queries
 from asdflow.errors import ConfigError, DataError
@@ -106,15 +107,12 @@ class FittedPCAResidual(Fitted):
             )
         owners, clips = self.references.owners, self.references.bank.size
         owned = np.bincount(owners[owners != NOBODY], minlength=clips)
-        spaced = poles(axes.scatter)
-        weights = spaced.weights(axes.coordinates[:clips])
         result = np.empty(clips)
-        for clip in range(clips):
-            if owned[clip] == 1:
-                result[clip] = self._residual(spaced, weights[clip]) * (size / (size - 1)) ** 2
-            else:
-                rows = np.flatnonzero((owners == clip).any(axis=1))
-                result[clip] = self._without_rows(rows, axes.coordinates[clip])
+        single, several = np.flatnonzero(owned == 1), np.flatnonzero(owned != 1)
+        result[single] = self._residuals(axes.coordinates[single]) * (size / (size - 1)) ** 2
+        for clip in several:
+            rows = np.flatnonzero((owners == clip).any(axis=1))
+            result[clip] = self._without_rows(rows, axes.coordinates[clip])
         return np.maximum(result, 0.0)
 
     def _without_rows(self, rows: np.ndarray, point: np.ndarray) -> float:
@@ -122,24 +120,41 @@ class FittedPCAResidual(Fitted):
         n = self.axes.size - len(rows)
         removed = self.axes.coordinates[rows]
         shift = removed.sum(axis=0)
-        scatter = np.diag(self.axes.scatter) - removed.T @ removed - np.outer(shift, shift) / n
-        values, axes = np.linalg.eigh(scatter)
-        values, axes = np.maximum(values[::-1], 0.0), axes[:, ::-1]
-        along = axes.T @ (point + shift / n)
-        return float(np.square(along[self.backend.kept(values, values.sum()) :]).sum())
-
-    def _residual(self, spaced: Poles, weight: np.ndarray) -> float:
-        """Squared residual of z, the clip of these weights, from the subspace of the others."""
-        size, scatter, last = self.axes.size, self.axes.scatter, spaced.last
-        beta = size / (size - 1)
-        total = scatter.sum() - beta * weight.sum()
-        wanted = self.backend.kept(scatter, scatter.sum()) + 2
+        left = Removal.of(self.axes.scatter, np.concatenate([removed, shift[None] / np.sqrt(n)]))
+        number = self.backend.kept(self.axes.scatter, self.axes.scatter.sum())
+        low, high = 0, len(self.axes.scatter) + 1  # too few axes, and enough
         while True:
-            count = min(int(np.searchsorted(last, wanted)) + 1, len(last))
-            values, energy = moved(spaced.value, weight, beta, count)
-            full = np.repeat(spaced.value[:count], spaced.multiplicity[:count])
-            full[last[:count] - 1] = values
-            kept = self.backend.kept(full, total)
-            if kept <= len(full) or count == len(last):
-                return weight.sum() - energy[last[:count] <= kept].sum()
-            wanted *= 2
+            lost, kept, smallest = left.behind(point + shift / n, number)
+            step = int(self._step(Cut(lost, np.array(kept), np.array(smallest)), np.array(left.trace)))
+            low, high = (number, high) if step > 0 else (low, number)
+            if step == 0 or high - low <= 1:
+                return lost
+            missing = abs(self.backend.variance * left.trace - kept)
+            number = min(max(number + step * max(1, int(missing / smallest)), low + 1), high - 1)
+
+    def _residuals(self, coordinates: np.ndarray) -> np.ndarray:
+        """(n,) squared residuals of these clips, as they lie in the axes, from the subspace of the others."""
+        spaced = poles(self.axes.scatter)
+        weight = spaced.weights(coordinates)
+        beta = self.axes.size / (self.axes.size - 1)
+        total = self.axes.scatter.sum() - beta * weight.sum(axis=1)
+        number = np.full(len(weight), self.backend.kept(self.axes.scatter, self.axes.scatter.sum()))
+        result, step = np.empty(len(weight)), np.zeros(len(weight), dtype=np.int64)
+        rest = np.arange(len(weight))
+        while len(rest):
+            for one in np.unique(number[rest]):
+                some = rest[number[rest] == one]
+                cut = spaced.cut(weight[some], beta, int(one))
+                result[some] = cut.lost
+                new = self._step(cut, total[some])
+                step[some] = np.where(new * step[some] < 0, 0, new)  # there and back again is rounding
+            number += step
+            rest = rest[step[rest] != 0]
+        return result
+
+    def _step(self, cut: Cut, total: np.ndarray) -> np.ndarray:
+        """(...) 1 where one axis more must be kept to hold the share of the variance, -1 for one less."""
+        if self.backend.variance is None:
+            return np.zeros(total.shape, dtype=np.int64)
+        wanted = self.backend.variance * total * (1 - 1e-12)
+        return (cut.kept < wanted).astype(np.int64) - (cut.kept - cut.smallest >= wanted)

@@ -12,7 +12,7 @@ from asdflow.bank import Queries
 from asdflow.density import MEAN, DecayingMean, Density, Nearest, decaying_count, looked_up
 from asdflow.errors import ConfigError
 from asdflow.normalizations._base import ReferenceNormalization
-from asdflow.references import References
+from asdflow.references import ALL, References
 
 #: Smallest density that "guard" lets through (the value common in the field).
 GUARD = 1e-12
@@ -115,17 +115,21 @@ class DenseReferences(References):
         """(R, D) float."""
         return self.inner.vectors
 
-    def to(self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def to(
+        self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) changed distances."""
-        return self._changed(self.inner.to(queries, metric, bands, rows), self.density.full[:, None, :])
+        return self._changed(self.inner.to(queries, metric, bands, rows, which), self._full(which))
 
-    def left_out(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def left_out(
+        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) changed distances, infinite to references that the clip takes away."""
-        plain = self.inner.left_out(metric, bands, rows)
-        result = self._changed(plain, self.density.full[:, None, :])
+        plain = self.inner.left_out(metric, bands, rows, which)
+        result = self._changed(plain, self._full(which))
         if self.rule.self_density == "held_out":
             start, stop, _ = rows.indices(self.bank.size)
-            for band, changes in enumerate(self.density.changes):
+            for band, changes in enumerate(self.density.changes[which]):
                 part = changes.part(start, stop)
                 clip = part.clip - start
                 changed = self._changed(plain[band, clip, part.reference], part.density)
@@ -133,13 +137,21 @@ class DenseReferences(References):
             self._require_one(result)
         return result
 
-    def from_bank(self, metric: str, bands: int = 1, rows: slice = slice(None)) -> np.ndarray:
+    def from_bank(
+        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """(bands, rows, R) changed distances from the bank's clips, each of which is among the references."""
-        return self._changed(self.inner.from_bank(metric, bands, rows), self.density.full[:, None, :])
+        return self._changed(self.inner.from_bank(metric, bands, rows, which), self._full(which))
 
-    def between(self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+    def between(
+        self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None), which: slice = ALL
+    ) -> np.ndarray:
         """A changed distance belongs to a clip and a reference; between references there is none."""
         raise NotImplementedError("references of changed density have no distances among themselves")
+
+    def _full(self, which: slice) -> np.ndarray:
+        """(bands, 1, R)."""
+        return self.density.full[which, None, :]
 
     def _require_one(self, changed: np.ndarray) -> None:
         if np.isinf(changed.min(axis=-1)).any():

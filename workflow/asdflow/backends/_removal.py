@@ -1,0 +1,100 @@
+"""What is left of a principal subspace when several vectors are removed: as `_downdate`, of a higher rank.
+
+T' = diag(g) - U^T U with p rows in U. On a line between the eigenvalues kept and the others,
+    z^T (T' - t)^-1 z = R_zz + R_zU (I - R_UU)^-1 R_Uz,   R_ab = sum_j a_j b_j / (g_j - t)     (Woodbury)
+    det(T' - t) / det(diag(g) - t) = det(I - R_UU)
+and how many eigenvalues lie above a real t is the inertia of p x p matrices (Haynsworth), so that the two
+next to the line are found by bisection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from asdflow.backends._downdate import END, nodes
+
+#: Eigenvalues closer than this share of the largest cannot be told apart by a line between them.
+APART = 1e-11
+#: Relative error of an eigenvalue, and the share of the largest below which one is 0.
+PRECISION, SMALLEST = 1e-14, 1e-15
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A diagonal matrix less a product of few vectors.
+
+    Attributes
+    ----------
+    value : (r,) float64
+        g, descending.
+    removed : (p, r) float64
+        U.
+    """
+
+    value: np.ndarray
+    removed: np.ndarray
+    _known: dict[int, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, value: np.ndarray, vectors: np.ndarray) -> Removal:
+        """diag(value) less the sum of v v^T: the vectors are many, but span little."""
+        square, axes = np.linalg.eigh(vectors @ vectors.T)
+        return cls(value, axes[:, square > 1e-14 * square[-1]].T @ vectors)
+
+    @property
+    def trace(self) -> float:
+        """Sum of the eigenvalues."""
+        return float(self.value.sum() - np.square(self.removed).sum())
+
+    def eigenvalue(self, number: int) -> float:
+        """The eigenvalue of this number, from 1, in descending order; 0 beyond the last."""
+        if number not in self._known:
+            reach = number - 1 + len(self.removed)  # eigenvalues fall by as many places at most (Weyl)
+            high = float(self.value[number - 1]) if number <= len(self.value) else 0.0
+            low = float(self.value[reach]) * (1 - 1e-12) if reach < len(self.value) else 0.0
+            while high - low > PRECISION * high:
+                middle = 0.5 * (low + high)
+                low, high = (middle, high) if self._above(middle) >= number else (low, middle)
+                if high < SMALLEST * self.value[0]:
+                    return 0.0
+            self._known[number] = 0.5 * (low + high)
+        return self._known[number]
+
+    def behind(self, z: np.ndarray, number: int) -> tuple[float, float, float]:
+        """Squared length of z off the first axes, and the sum and the last of their eigenvalues."""
+        smallest, following = self.eigenvalue(number), self.eigenvalue(number + 1)
+        if smallest - following <= APART * self.value[0]:
+            return self._decomposed(z, number)
+        c, half = 0.5 * (smallest + following), 0.5 * (smallest - following)
+        y, dy = nodes(half, END * self.value[0])
+        share = 1.0 / (self.value - c - 1j * y[:, None])  # (nodes, r)
+        uu = np.einsum("pj,nj,qj->npq", self.removed, share, self.removed, optimize=True)
+        uz = (share * z) @ self.removed.T
+        inner = np.linalg.solve(np.eye(len(self.removed)) - uu, uz[..., None])[..., 0]
+        resolvent = (share @ np.square(z) + (uz * inner).sum(axis=1)).real
+        logarithm = np.log1p(-np.linalg.eigvals(uu)).real.sum(axis=1)
+        inside = np.abs(self.value - c) < half  # poles of the quotient that are too close to the line
+        away = np.abs(self.value[inside] - c)
+        logarithm += 0.5 * np.log1p(np.square(away / y[:, None])).sum(axis=1)
+        logarithm -= 0.5 * len(away) * np.log1p(np.square(half / y))
+        excess = 2 / np.pi * (logarithm @ dy) - (away - half).sum()
+        lengths = np.abs(self.value - c).sum() + excess  # sum |t - c|
+        kept = 0.5 * (lengths + self.trace + c * (2 * number - len(self.value)))
+        lost = 0.5 * (np.square(z).sum() - 2 / np.pi * (resolvent @ dy))
+        return max(float(lost), 0.0), float(kept), smallest
+
+    def _above(self, c: float) -> int:
+        """How many eigenvalues are larger than c."""
+        away = self.value - c
+        away[away == 0] = np.finfo(np.float64).tiny
+        small = np.eye(len(self.removed)) - (self.removed / away) @ self.removed.T
+        return int((away > 0).sum() + (np.linalg.eigvalsh(small) > 0).sum() - len(small))
+
+    def _decomposed(self, z: np.ndarray, number: int) -> tuple[float, float, float]:
+        """`behind` by decomposing the matrix."""
+        values, axes = np.linalg.eigh(np.diag(self.value) - self.removed.T @ self.removed)
+        values, axes = np.maximum(values[::-1], 0.0), axes[:, ::-1]
+        lost = np.square(axes[:, number:].T @ z).sum()
+        return float(lost), float(values[:number].sum()), float(values[number - 1])
