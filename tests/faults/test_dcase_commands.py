@@ -109,7 +109,7 @@ class TestEvaluate:
     def test_evaluation_machines_are_judged_by_the_organisers_list(self, scored, server):
         server.requests.clear()
         text = run("evaluate", "in", "--year", 2023, "--rounds", 100)
-        assert line(text, "knn")[1] == f"{100 * self.expected(scored):.2f}"
+        assert line(text, "knn")[1] == f"{100 * self.expected(scored):.4f}"
         assert server.requests == []  # a whole list is on disk
 
     def test_a_list_that_is_absent_is_fetched_and_verified(self, scored, server):
@@ -119,13 +119,13 @@ class TestEvaluate:
             run("evaluate", "in", "--year", 2023, "--rounds", 100)
         server.faults.clear()
         text = run("evaluate", "in", "--year", 2023, "--rounds", 100)
-        assert line(text, "knn")[1] == f"{100 * self.expected(scored):.2f}"
+        assert line(text, "knn")[1] == f"{100 * self.expected(scored):.4f}"
 
     def test_an_own_list_is_taken_instead(self, scored, server):
         os.rename(f"data/dcase2023/labels/{LIST}", "mine.csv")
         server.requests.clear()
         text = run("evaluate", "in", "--year", 2023, "--labels", "mine.csv", "--rounds", 100)
-        assert line(text, "knn")[1] == f"{100 * self.expected(scored):.2f}"
+        assert line(text, "knn")[1] == f"{100 * self.expected(scored):.4f}"
         assert server.requests == []
         with pytest.raises(ConfigError, match="given without --year"):
             run("evaluate", "in", "--labels", "mine.csv")

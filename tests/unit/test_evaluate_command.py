@@ -45,7 +45,7 @@ def expected(seed, measure=metrics.official):
 def test_it_prints_the_official_score_of_every_system(folder):
     lines = {line.split()[0]: line.split() for line in run(folder).splitlines()}
     for seed, system in enumerate(("knn", "lof")):
-        assert lines[system][1] == f"{100 * expected(seed).overall:.2f}"
+        assert lines[system][1] == f"{100 * expected(seed).overall:.4f}"
 
 
 def test_every_machine_is_printed_on_request(folder):
@@ -68,7 +68,7 @@ def test_every_machine_is_printed_on_request(folder):
 )
 def test_any_measure_can_be_named(folder, name, measure):
     lines = {line.split()[0]: line.split() for line in run(folder, "--measure", name).splitlines()}
-    assert lines["knn"][1] == f"{100 * expected(0, measure).overall:.2f}"
+    assert lines["knn"][1] == f"{100 * expected(0, measure).overall:.4f}"
 
 
 def test_an_unknown_measure_names_the_known_ones(folder):
@@ -117,7 +117,7 @@ def anonymous(tmp_path):
 def test_labels_of_anonymous_clips_come_from_a_data_set(anonymous, monkeypatch, option):
     monkeypatch.chdir(anonymous)
     score = metrics.official(np.arange(8), [0, 1] * 4, [0] * 4 + [1] * 4, "fan").overall
-    assert f"{100 * score:.2f}" in run("s", *option)
+    assert f"{100 * score:.4f}" in run("s", *option)
 
 
 def test_anonymous_clips_without_labels_are_refused_with_the_remedy(anonymous):

@@ -26,7 +26,10 @@ WORDS = {
 
 
 def leaderboard(found: Evaluation) -> str:
-    """One line a system, best first: the score with its interval, each term's mean, F1 of its decisions."""
+    """One line a system, best first: the score with its interval, each term's mean, F1 of its decisions.
+
+    The score has four decimals, to be compared with published ones; its interval says how many of them count.
+    """
     ends = {
         system: f"[{100.0 * low:.2f}, {100.0 * high:.2f}]"
         for system, machine, metric, low, high in _columns(
@@ -41,7 +44,7 @@ def leaderboard(found: Evaluation) -> str:
         score, alarms = found.scores[name], found.alarms.get(name)
         means = [_percent(score.means.get(term)) for term in terms]
         f1 = _percent(alarms.means["f1"] if alarms else None)
-        rows.append([name, _percent(score.overall), ends[name], *means, f1])
+        rows.append([name, _percent(score.overall, digits=4), ends[name], *means, f1])
     lines = [_aligned(rows, left=1)]
     first = next(iter(found.scores.values()))
     if first.domains != "source and target" and any("_" in term for term in terms):
@@ -91,8 +94,8 @@ def _word(name: str) -> str:
     return WORDS.get(name, name)
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100.0 * value:.2f}"
+def _percent(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{100.0 * value:.{digits}f}"
 
 
 def _aligned(rows: Sequence[Sequence[str]], left: int) -> str:
