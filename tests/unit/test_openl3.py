@@ -412,16 +412,31 @@ def test_a_file_that_tells_its_picture_is_not_used_with_another(tmp_path, checkp
         (openl3_keras(tmp_path / "old.h5", old_bands=256), "mel256"),
         (openl3_keras(tmp_path / "old_linear.h5", old_bands=0), "linear"),
     ):
-        openl3(path, picture=told).frames(clips(1, 5000))
+        frames = openl3(path, picture=told).frames(clips(1, 5000))
+        assert np.array_equal(openl3(path).frames(clips(1, 5000)), frames)
         other = "mel128" if told != "mel128" else "mel256"
-        with pytest.raises(ConfigError, match=f"was trained on the picture {told}, but {other}"):
+        with pytest.raises(ConfigError, match=f"trained on the picture {told}, but {other}"):
             openl3(path, picture=other).frames(clips(1, 5000))
 
 
-def test_a_registered_name_tells_its_picture_before_any_file_is_there():
-    with pytest.raises(ConfigError, match="was trained on the picture mel256, but mel128"):
-        build({"name": "openl3", "checkpoint": "openl3_mel256_music"})
-    build({"name": "openl3", "checkpoint": "openl3_mel256_music", "picture": "mel256"})
+@pytest.mark.parametrize(
+    "name", ["openl3_mel256_music", "openl3_mel256_env_keras", "files/openl3_audio_mel256_env-v0_4_0.h5.gz"]
+)
+def test_a_published_name_tells_its_picture_before_any_file_is_there(name):
+    with pytest.raises(ConfigError, match="was trained on the picture mel256, but linear"):
+        build({"name": "openl3", "checkpoint": name, "picture": "linear"})
+    build({"name": "openl3", "checkpoint": name, "picture": "mel256"})
+
+
+def test_the_picture_of_a_file_that_does_not_tell_is_taken_from_its_name_or_the_option(tmp_path):
+    silent = openl3_keras(tmp_path / "silent.h5")
+    named = openl3_keras(tmp_path / "openl3_audio_linear_env-v0_4_0.h5")
+    shown = {
+        path.name: openl3(path, **parameters).pictures(window()).shape[1]
+        for path, parameters in ((silent, {}), (named, {}))
+    }
+    assert shown == {silent.name: 128, named.name: 257}
+    assert openl3(silent, picture="mel256").pictures(window()).shape[1] == 256
 
 
 def test_all_missing_and_unexpected_tensors_are_listed_in_one_error(tmp_path):

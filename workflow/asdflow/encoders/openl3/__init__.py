@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -16,7 +18,7 @@ from asdflow.encoders._clips import UnequalClips
 from asdflow.encoders._passes import Checkpoint, Device, Passes, Unverified, torch_device
 from asdflow.encoders.base import Storage, StoredBands, check_layers
 from asdflow.encoders.openl3 import picture as front
-from asdflow.encoders.openl3.picture import BANDS, RATE, WINDOW, FrontEnd, Kind
+from asdflow.encoders.openl3.picture import RATE, WINDOW, FrontEnd, Kind
 from asdflow.encoders.openl3.resampling import Filter, resample, resampled_samples
 from asdflow.errors import ConfigError
 from asdflow.seeds import generator
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 AVAILABLE = ("6144", "512")
 AT_ONCE = 16  # windows whose pictures are made together
+_PUBLISHED = re.compile(r"openl3_(?:\w+_)?(mel128|mel256|linear)_(?:env|music)")
 
 
 @register("openl3")
@@ -61,11 +64,12 @@ class OpenL3(UnequalClips):
         ),
     ] = ("512",)
     picture: Annotated[
-        Kind,
+        Kind | None,
         Field(
-            description="Spectrogram that the checkpoint was trained on: 128 or 256 mel bands, or 257 bins."
+            description="Spectrogram: 128 or 256 mel bands, or 257 bins. Default: the one that the "
+            "checkpoint was trained on, where its name or content tells, else mel128."
         ),
-    ] = "mel128"
+    ] = None
     front_end: Annotated[
         FrontEnd,
         Field(
@@ -116,8 +120,7 @@ class OpenL3(UnequalClips):
                 f"{self.hop_s} is less than a sample",
                 "Choose for example 0.1.",
             )
-        if self.checkpoint in checkpoints.names():
-            self._require_picture(next((kind for kind in BANDS if kind in self.checkpoint), None))
+        self._agreed(self.picture, self._told_by_name)
 
     @property
     def _hop(self) -> int:
@@ -169,19 +172,16 @@ class OpenL3(UnequalClips):
 
     def pictures(self, windows: torch.Tensor) -> torch.Tensor:
         """(windows, bands, frames) decibels of (windows, 48000) samples at 48 kHz."""
-        return front.pictures(windows, self.picture, self.front_end, self._mel)
+        _, kind, mel = self._loaded
+        return front.pictures(windows, kind, self.front_end, mel)
 
     @property
     def _network(self) -> Network:
         return self._loaded[0]
 
-    @property
-    def _mel(self) -> torch.Tensor | None:
-        return self._loaded[1]
-
     @cached_property
-    def _loaded(self) -> tuple[Network, torch.Tensor | None]:
-        """Network and mel filters (bins, bands). The file is checked against its hash before it is opened."""
+    def _loaded(self) -> tuple[Network, Kind, torch.Tensor | None]:
+        """Network, picture and mel filters (bins, bands). The file's hash is checked before it is opened."""
         import torch
 
         from asdflow.encoders.openl3.checkpoint import read
@@ -189,20 +189,27 @@ class OpenL3(UnequalClips):
 
         device = torch_device(self.name, self.device)
         stored = read(checkpoints.resolve(self.checkpoint, unverified=self.unverified))
-        self._require_picture(stored.picture)
-        mel = front.filters(self.picture, self.front_end, stored.mel)
+        kind = self._agreed(self.picture or self._told_by_name, stored.picture) or "mel128"
+        mel = front.filters(kind, self.front_end, stored.mel)
         if mel is not None:
             mel = torch.from_numpy(np.ascontiguousarray(mel.T)).to(device)
-        return Network(stored.parameters, device), mel
+        return Network(stored.parameters, device), kind, mel
 
-    def _require_picture(self, found: str | None) -> None:
-        """Raise ConfigError where weights are known to be for another picture; their shapes do not tell."""
-        if found not in (None, self.picture):
+    @property
+    def _told_by_name(self) -> Kind | None:
+        """Picture in a name of the registry or of the published files."""
+        found = _PUBLISHED.search(Path(self.checkpoint).name)
+        return None if found is None else found[1]
+
+    def _agreed(self, wanted: Kind | None, found: Kind | None) -> Kind | None:
+        """The one that is not None. ConfigError when they differ: the shapes of the weights do not tell."""
+        if None not in (wanted, found) and wanted != found:
             raise ConfigError(
                 f"encoder 'openl3', checkpoint {self.checkpoint!r}",
-                f"was trained on the picture {found}, but {self.picture} is configured",
-                f"Set `picture: {found}`, or choose another checkpoint.",
+                f"was trained on the picture {found}, but {wanted} is asked for",
+                f"Leave out `picture`, or choose a checkpoint for {wanted}.",
             )
+        return wanted or found
 
     @cached_property
     def _passes(self) -> Passes:
