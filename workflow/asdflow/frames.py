@@ -30,13 +30,14 @@ Row = tuple[str, str, np.ndarray]  # clip, layer, (time, bands, channels) float3
 
 
 class FrameWriter:
-    """Takes rows in order and writes them in row groups."""
+    """Takes rows in order and writes them in row groups; values wait in one buffer, not in their arrays."""
 
     def __init__(self, path: str | Path, write_group) -> None:
         self.path, self._write_group = path, write_group
-        self._rows: list[Row] = []
+        self._rows: list[tuple[str, str, tuple[int, ...]]] = []  # clip, layer, shape
+        self._values = np.empty(0, dtype=np.float32)
+        self._ends = [0]  # of each row's values
         self._key = ("", "")
-        self._bytes = 0
 
     def add(self, clip: str, layer: str, frames: np.ndarray) -> None:
         """One row, frames (time, bands, channels) float32.
@@ -50,31 +51,36 @@ class FrameWriter:
                 "Give every clip its own name, and merge shards in the order of their clips.",
             )
         self._key = clip, layer
-        last = self._rows[-1] if self._rows else None
-        apart = last is not None and last[1] != layer and max(last[2].nbytes, frames.nbytes) > ALONE_BYTES
-        if last is not None and (apart or self._bytes + frames.nbytes > GROUP_BYTES):
+        if self._rows and self._begins_group(layer, frames):
             self.flush()
-        self._rows.append((clip, layer, frames))
-        self._bytes += frames.nbytes
+        begin, end = self._ends[-1], self._ends[-1] + frames.size
+        if end > len(self._values):  # nothing but the first row, or a row larger than any before it
+            self._values = np.empty(max(end, GROUP_BYTES // 4), dtype=np.float32)
+        self._values[begin:end] = frames.reshape(-1)
+        self._rows.append((clip, layer, frames.shape))
+        self._ends.append(end)
+
+    def _begins_group(self, layer: str, frames: np.ndarray) -> bool:
+        largest = 4 * max(self._ends[-1] - self._ends[-2], frames.size)
+        apart = self._rows[-1][1] != layer and largest > ALONE_BYTES
+        return apart or 4 * (self._ends[-1] + frames.size) > GROUP_BYTES
 
     def flush(self) -> None:
         """Write what is held as one row group."""
         if not self._rows:
             return
-        clips, layers, arrays = zip(*self._rows, strict=True)
-        self._rows, self._bytes = [], 0
-        shapes = np.array([array.shape for array in arrays], dtype=np.int32)
-        values = [np.asarray(array, dtype=np.float32).reshape(-1) for array in arrays]
-        offsets = np.concatenate([[0], np.cumsum([len(value) for value in values])]).astype(np.int64)
-        flat = values[0] if len(values) == 1 else np.concatenate(values)
+        clips, layers, shapes = zip(*self._rows, strict=True)
+        sizes = np.array(shapes, dtype=np.int32)
+        offsets = pa.array(np.array(self._ends, dtype=np.int64))
         columns = {
             "clip": pa.array(clips, pa.string()),
             "layer": pa.array(layers, pa.string()),
-            "time": pa.array(shapes[:, 0]),
-            "bands": pa.array(shapes[:, 1]),
-            "channels": pa.array(shapes[:, 2]),
-            "values": pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(flat)),
+            "time": pa.array(sizes[:, 0]),
+            "bands": pa.array(sizes[:, 1]),
+            "channels": pa.array(sizes[:, 2]),
+            "values": pa.LargeListArray.from_arrays(offsets, pa.array(self._values[: self._ends[-1]])),
         }
+        self._rows, self._ends = [], [0]
         self._write_group(columns)
 
 
