@@ -63,7 +63,7 @@ class References:
     def _memory(self) -> dict[Any, Any]:
         return {}
 
-    # -- distances: of chosen rows, in the bands that are wanted (`which`) -------------------------------------
+    # -- distances: of chosen rows, in the bands that are wanted (`which`) -----------------------------------
 
     def to(
         self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -13,10 +14,12 @@ from asdflow.backends._base import Backend, Fitted, require_size
 from asdflow.bank import Queries
 from asdflow.clustering import canonical_order, kmeans
 from asdflow.linear import product
-from asdflow.references import NOBODY, References
+from asdflow.references import References
 
 #: Values of one batch of leave-one-out parameters.
-BATCH = 2**21
+BATCH = 2**19
+#: Added to the weight of a component, as in scikit-learn: an empty one stays finite.
+EMPTY = 10 * np.finfo(np.float64).eps
 
 
 @register("gmm")
@@ -53,11 +56,11 @@ class GMM(Backend):
     def fit(self, references: References) -> Fitted:
         """Expectation maximization."""
         require_size("backend gmm", "components", self.components, references.size, "references in the bank")
-        vectors = references.vectors.astype(np.float64)
+        vectors = references.vectors
         order = canonical_order(vectors)
-        vectors = vectors[order]
+        vectors = vectors[order].astype(np.float64)
         centre = vectors.mean(axis=0)
-        both = _with_squares(vectors - centre)
+        vectors -= centre
         if self.components == 1:
             share = np.ones((len(vectors), 1))
         else:
@@ -66,17 +69,16 @@ class GMM(Backend):
             share = (labels[:, None] == np.arange(self.components)).astype(np.float64)
         likelihood = -np.inf
         for _ in range(self.iterations):
-            sums = share.T @ both
-            model = Model.of(share.sum(axis=0), sums, self.regularization)
-            log = model.log_likelihoods(both)
+            model = Model.of(share.sum(axis=0), _moments(share, vectors), self.regularization)
+            log = model.log_likelihoods(vectors)
             total = _log_sum(log)
             before, likelihood = likelihood, total.mean()
             share = np.exp(log - total[:, None])
             if abs(likelihood - before) < self.tolerance:
                 break
-        weight, sums = share.sum(axis=0), share.T @ both
+        weight, sums = share.sum(axis=0), _moments(share, vectors)
         back = np.argsort(order)
-        return FittedGMM(self, references, centre, both[back], share[back], weight, sums)
+        return FittedGMM(self, references, centre, vectors[back], share[back], weight, sums)
 
 
 @dataclass(frozen=True)
@@ -96,14 +98,16 @@ class Model:
     @classmethod
     def of(cls, weight: np.ndarray, sums: np.ndarray, regularization: float) -> Model:
         """From (C,) sums of shares and (C, 2 D) sums of shares times vectors and their squares."""
-        weight = weight + 10 * np.finfo(np.float64).eps  # as scikit-learn: an empty component stays finite
+        weight = weight + EMPTY
         mean, square = np.split(sums / weight[:, None], 2, axis=1)
         return cls(weight / weight.sum(), mean, np.maximum(square - mean**2, 0.0) + regularization)
 
-    def log_likelihoods(self, both: np.ndarray) -> np.ndarray:
-        """(M, C) logarithms of w_c N(x; m_c, v_c), from (M, 2 D) vectors and their squares."""
+    def log_likelihoods(self, vectors: np.ndarray) -> np.ndarray:
+        """(M, C) logarithms of w_c N(x; m_c, v_c) of (M, D) centred vectors."""
         precision = 1.0 / self.variance
-        linear = product(both, np.concatenate([-2 * self.mean * precision, precision], axis=1), threads=1)
+        linear = product(vectors, -2 * self.mean * precision, threads=1)
+        for rows in _batches(vectors):
+            linear[rows] += product(np.square(vectors[rows]), precision, threads=1)
         constant = (self.mean**2 * precision).sum(axis=1) + np.log(self.variance).sum(axis=1)
         constant += self.mean.shape[1] * np.log(2 * np.pi)
         return np.log(self.weight) - 0.5 * (linear + constant)
@@ -111,12 +115,12 @@ class Model:
 
 @dataclass(frozen=True)
 class FittedGMM(Fitted):
-    """The last shares of the clips and what they sum to."""
+    """The centred references, their last shares and what these sum to."""
 
     backend: GMM
     references: References
     centre: np.ndarray
-    both: np.ndarray
+    vectors: np.ndarray
     share: np.ndarray
     weight: np.ndarray
     sums: np.ndarray
@@ -124,39 +128,57 @@ class FittedGMM(Fitted):
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) negative log-likelihoods."""
         model = Model.of(self.weight, self.sums, self.backend.regularization)
-        both = _with_squares(queries.vectors.astype(np.float64) - self.centre)
-        return -_log_sum(model.log_likelihoods(both))
+        return -_log_sum(model.log_likelihoods(queries.vectors.astype(np.float64) - self.centre))
 
     def self_scores(self) -> np.ndarray:
         """(N,) negative log-likelihoods under the model less the clip's own shares."""
-        bank = self.references.bank
-        clips = _with_squares(bank.vectors.astype(np.float64) - self.centre)
-        owners = self.references.owners
-        step = max(1, BATCH // self.sums.size)
-        parts = []
-        for start in range(0, bank.size, step):
-            numbers = np.arange(start, min(start + step, bank.size))
-            weight = np.repeat(self.weight[None], len(numbers), axis=0)
-            sums = np.repeat(self.sums[None], len(numbers), axis=0)
-            for owner in owners.T:
-                rows = np.flatnonzero((owner != NOBODY) & (owner >= start) & (owner <= numbers[-1]))
-                np.subtract.at(weight, owner[rows] - start, self.share[rows])
-                np.subtract.at(
-                    sums, owner[rows] - start, self.share[rows, :, None] * self.both[rows, None, :]
-                )
-            parts.append(self._scores_without(clips[numbers], np.maximum(weight, 0.0), sums))
-        return np.concatenate(parts)
+        bank, references = self.references.bank, self.references
+        clips = bank.vectors.astype(np.float64)
+        clips -= self.centre
+        model = Model.of(self.weight, self.sums, self.backend.regularization)
+        log = model.log_likelihoods(clips) - np.log(model.weight)  # of each component by itself
+        weight = np.tile(self.weight, (bank.size, 1))
+        place, reference = references.owned_by(np.arange(bank.size))
+        np.subtract.at(weight, place, self.share[reference])
+        weight = np.maximum(weight, 0.0) + EMPTY
+        single = np.bincount(place, minlength=bank.size) == 1
+        owned = np.zeros(bank.size, dtype=np.int64)
+        owned[place] = reference
+        for component in range(self.backend.components):
+            # A component that a clip has no share in stays what it is.
+            some = np.flatnonzero(single & (self.share[owned, component] > 0))
+            for rows in np.array_split(some, max(1, some.size * clips.shape[1] // BATCH)):
+                gone = self.share[owned[rows], component, None] * _with_squares(self.vectors[owned[rows]])
+                log[rows, component] = self._alone(clips[rows], weight[rows, component], component, gone)
+            for clip in np.flatnonzero(~single):
+                rows = reference[place == clip]
+                gone = self.share[rows, component] @ _with_squares(self.vectors[rows])
+                log[clip, component] = self._alone(
+                    clips[[clip]], weight[[clip], component], component, gone[None]
+                )[0]
+        return -_log_sum(log + np.log(weight / weight.sum(axis=1, keepdims=True)))
 
-    def _scores_without(self, both: np.ndarray, weight: np.ndarray, sums: np.ndarray) -> np.ndarray:
-        """(n,) scores of clips, each under its own (n, C) weights and (n, C, 2 D) sums."""
-        weight = weight + 10 * np.finfo(np.float64).eps
-        mean, square = np.split(sums / weight[:, :, None], 2, axis=2)
+    def _alone(self, clips: np.ndarray, weight: np.ndarray, component: int, gone: np.ndarray) -> np.ndarray:
+        """(n,) log-likelihoods of one component, of total `weight` (n,) and without (n, 2 D) sums."""
+        mean, square = np.split((self.sums[component] - gone) / weight[:, None], 2, axis=1)
         variance = np.maximum(square - mean**2, 0.0) + self.backend.regularization
-        x = both[:, None, : mean.shape[2]]
-        terms = np.square(x - mean) / variance + np.log(variance)
-        log = np.log(weight / weight.sum(axis=1, keepdims=True))
-        log = log - 0.5 * (terms.sum(axis=2) + mean.shape[2] * np.log(2 * np.pi))
-        return -_log_sum(log)
+        away = np.square(clips - mean) / variance
+        return -0.5 * ((away + np.log(variance)).sum(axis=1) + mean.shape[1] * np.log(2 * np.pi))
+
+
+def _moments(share: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """(C, 2 D) sums of shares times vectors, and of shares times their squares."""
+    result = np.zeros((share.shape[1], 2 * vectors.shape[1]))
+    for rows in _batches(vectors):
+        result += share[rows].T @ _with_squares(vectors[rows])
+    return result
+
+
+def _batches(vectors: np.ndarray) -> Iterator[slice]:
+    """Rows whose squares stay in the cache."""
+    step = max(1, BATCH // vectors.shape[1])
+    for start in range(0, len(vectors), step):
+        yield slice(start, start + step)
 
 
 def _with_squares(vectors: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from asdflow.backends._base import Backend, Fitted, require_both_domains
 from asdflow.backends._shrinkage import Covariance, covariance, left_out, own_distances
 from asdflow.backends._spectrum import Spectrum, of_references, spectrum
 from asdflow.bank import SOURCE, TARGET, Bank, Queries
+from asdflow.mixtures import plain
 from asdflow.references import References
 
 
@@ -69,8 +71,43 @@ class Mahalanobis(Backend):
         source = np.flatnonzero(bank.domain == SOURCE)
         axes = bank.remember("source spectrum", lambda: spectrum(bank.vectors[source]))
         target = np.flatnonzero(references.domain == TARGET)
-        of_target = references.vectors[target].astype(np.float64)
-        return FittedSelective(bank, axes, covariance(axes), of_target, references.owners[target])
+        recipe = plain(references).take(target)
+        return FittedSelective(
+            bank, axes, covariance(axes), Means(bank, recipe.matrix(bank.size), recipe.owners)
+        )
+
+
+@dataclass(frozen=True)
+class Means:
+    """Means of the target references, all of them or those that remain without a clip.
+
+    Attributes
+    ----------
+    bank : Bank
+    weights : (T, N) float64
+        Of the clips in each target reference.
+    owners : (T, P) int
+    """
+
+    bank: Bank
+    weights: np.ndarray
+    owners: np.ndarray
+
+    def full(self) -> np.ndarray:
+        """(D,) mean of all."""
+        return self._vectors(self.weights.mean(axis=0, keepdims=True))[0]
+
+    def without(self, clips: np.ndarray) -> np.ndarray:
+        """(n, D) mean that remains without each of the clips; NaN where none does."""
+        kept = [self.weights[~(self.owners == clip).any(axis=1)] for clip in clips]
+        mean = np.array(
+            [part.mean(axis=0) if len(part) else np.full(self.bank.size, np.nan) for part in kept]
+        )
+        return self._vectors(mean)
+
+    def _vectors(self, weights: np.ndarray) -> np.ndarray:
+        used = np.flatnonzero(weights.any(axis=0))
+        return weights[:, used] @ self.bank.vectors[used].astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -92,13 +129,12 @@ class FittedPooled(Fitted):
 
 @dataclass(frozen=True)
 class FittedSelective(Fitted):
-    """Axes and covariance of the source clips, and the target references with their owners."""
+    """Axes and covariance of the source clips, and the means of the target references."""
 
     bank: Bank
     axes: Spectrum
     covariance: Covariance
-    target: np.ndarray
-    owners: np.ndarray
+    target: Means
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) the smaller of the two squared distances."""
@@ -114,38 +150,40 @@ class FittedSelective(Fitted):
         return np.stack(
             [
                 self.covariance.squared_length(along, beside),
-                self._from(queries.vectors, along, beside, self.target.mean(axis=0)),
+                self._from(queries.vectors, along, *self._full_mean),
             ]
         )
+
+    @cached_property
+    def _full_mean(self) -> tuple[np.ndarray, np.ndarray]:
+        """(1, D) mean of all target references, and its (1, r) coordinates."""
+        mean = self.target.full()[None]
+        return mean, self.axes.project(mean)[0]
 
     def domain_self_scores(self) -> np.ndarray:
         """(2, N) exact: infinite to the target mean for the only target clip."""
         source, target = (np.flatnonzero(self.bank.domain == one) for one in (SOURCE, TARGET))
-        result = np.empty((2, self.bank.size))
+        vectors, means = self.bank.vectors[target], self.target.without(target)
+        left_alone = np.isnan(means).any(axis=1)
+        means[left_alone] = 0.0
+        rows = np.concatenate([vectors.astype(np.float64), means, self.target.full()[None]])
+        along, beside = self.axes.project(rows)  # at once: a product has the size of a block at least
+        of_clips, of_means = slice(0, len(target)), slice(len(target), 2 * len(target))
         left = left_out(self.axes)
-        mean = self.target.mean(axis=0)
-        offset, off_span = self.axes.project(mean[None])
+        result = np.empty((2, self.bank.size))
         result[0, source] = left.own_distance()
-        result[1, source] = left.distance_from(offset[0], float(off_span[0]))
-        vectors = self.bank.vectors[target].astype(np.float64)
-        along, beside = self.axes.project(vectors)
-        result[0, target] = self.covariance.squared_length(along, beside)
-        for place, clip in enumerate(target):
-            kept = ~(self.owners == clip).any(axis=1)
-            result[1, clip] = np.inf
-            if kept.any():
-                part = slice(place, place + 1)
-                mean = self.target[kept].mean(axis=0)
-                result[1, clip] = self._from(vectors[part], along[part], beside[part], mean)[0]
+        result[1, source] = left.distance_from(along[-1], float(beside[-1]))
+        result[0, target] = self.covariance.squared_length(along[of_clips], beside[of_clips])
+        result[1, target] = self._from(vectors, along[of_clips], means, along[of_means])
+        result[1, target[left_alone]] = np.inf
         return result
 
     def _from(
-        self, vectors: np.ndarray, along: np.ndarray, beside: np.ndarray, mean: np.ndarray
+        self, vectors: np.ndarray, along: np.ndarray, means: np.ndarray, offset: np.ndarray
     ) -> np.ndarray:
-        """Squared Mahalanobis lengths of (M, D) vectors, given projected as well, from another mean."""
-        offset, _ = self.axes.project(mean[None])
+        """(M,) squared Mahalanobis lengths of (M, D) vectors from (M or 1, D) means, with both projected."""
         away = along - offset
         if self.axes.full:
             return self.covariance.squared_length(away, np.zeros(len(away)))
-        lost = np.square(vectors.astype(np.float64) - mean).sum(axis=1) - np.square(away).sum(axis=1)
+        lost = np.square(vectors.astype(np.float64) - means).sum(axis=1) - np.square(away).sum(axis=1)
         return self.covariance.squared_length(away, np.maximum(lost, 0.0))
