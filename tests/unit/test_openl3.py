@@ -41,6 +41,17 @@ def clips(count: int, samples: int = 30000, rate: int = RATE) -> np.ndarray:
 # --- the fast convolution ---
 
 
+def maps_of(x: torch.Tensor) -> tuple[Maps, Scratch]:
+    """(batch, channels, height, width) as the fast convolution takes it; all else in memory is not zero."""
+    scratch = Scratch(x)
+    scratch("result", 10**6).fill_(torch.nan)
+    maps = Maps.uninitialised(scratch, "input", len(x), *x.shape[2:], x.shape[1])
+    maps.buffer.fill_(torch.nan)
+    maps.inside.copy_(x.permute(0, 2, 3, 1))
+    maps.clear_around()
+    return maps, scratch
+
+
 @pytest.mark.parametrize("pool", [False, True], ids=["whole", "pooled"])
 @pytest.mark.parametrize("relu_after", [False, True], ids=["linear", "relu"])
 @pytest.mark.parametrize(
@@ -62,10 +73,8 @@ def test_winograd_is_the_plain_convolution(batch, height, width, inputs, outputs
     expected = conv2d(x, weight, bias, padding=1)
     expected = relu(expected) if relu_after else expected
     expected = max_pool2d(expected, 2) if pool else expected
-    maps = Maps.empty(batch, height, width, inputs, x, room=0)
-    maps.inside.copy_(x.permute(0, 2, 3, 1))
-    maps.clear_around()
-    found = Winograd(weight, bias, relu_after, pool, torch.float64)(maps, Scratch(x))
+    maps, scratch = maps_of(x)
+    found = Winograd(weight, bias, relu_after, pool, torch.float64)(maps, scratch, "result")
     np.testing.assert_allclose(found.inside.permute(0, 3, 1, 2), expected, atol=1e-12 * inputs * 100)
     outside = found.buffer.clone()
     outside[:, 1 : 1 + found.height, 1 : 1 + found.width] = 0
@@ -77,10 +86,8 @@ def test_rounding_of_the_fast_convolution_is_that_of_the_plain_one():
     x = torch.randn(1, 256, 16, 24, generator=rng)
     weight = torch.randn(256, 256, 3, 3, generator=rng).double() / 48
     exact = conv2d(x.double(), weight, padding=1)
-    maps = Maps.empty(1, 16, 24, 256, x, room=0)
-    maps.inside.copy_(x.permute(0, 2, 3, 1))
-    maps.clear_around()
-    found = Winograd(weight, torch.zeros(256).double(), False, False, torch.float32)(maps, Scratch(x))
+    maps, scratch = maps_of(x)
+    found = Winograd(weight, torch.zeros(256).double(), False, False, torch.float32)(maps, scratch, "result")
     fast = (found.inside.permute(0, 3, 1, 2) - exact).abs().max()
     plain = (conv2d(x, weight.float(), padding=1) - exact).abs().max()
     assert 0 < fast < 2.5 * plain

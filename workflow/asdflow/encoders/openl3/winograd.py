@@ -30,10 +30,12 @@ class Maps:
     width: int
 
     @classmethod
-    def empty(cls, batch: int, height: int, width: int, channels: int, like: torch.Tensor, room: int) -> Maps:
-        """Zeros around, nothing inside; `room`: rows and columns behind that may be written, too."""
+    def uninitialised(
+        cls, scratch: Scratch, name: str, batch: int, height: int, width: int, channels: int, room: int = 0
+    ) -> Maps:
+        """In scratch memory of that name; `room`: rows and columns behind that may be written, too."""
         tall, wide = (max(_tiles(size) * STEP, size + room) + 2 for size in (height, width))
-        return cls(like.new_empty(batch, tall, wide, channels), height, width)
+        return cls(scratch(name, batch, tall, wide, channels), height, width)
 
     @property
     def inside(self) -> torch.Tensor:
@@ -49,7 +51,7 @@ class Maps:
 
 
 class Scratch:
-    """Flat memory by name, kept from piece to piece and grown when a piece needs more."""
+    """Flat memory by name, kept from use to use and grown when one needs more."""
 
     def __init__(self, like: torch.Tensor) -> None:
         self.like, self.memory = like, {}
@@ -84,12 +86,15 @@ class Winograd:
         self.ahead, self.back = torch.kron(ahead, ahead).to(dtype), torch.kron(back, back).to(dtype)
         self.bias = bias.to(dtype)
 
-    def __call__(self, x: Maps, scratch: Scratch) -> Maps:
-        """Maps of `outputs` channels, of half the height and width (rounded down) after pooling."""
+    def __call__(self, x: Maps, scratch: Scratch, name: str) -> Maps:
+        """Maps of `outputs` channels, of half the height and width (rounded down) after pooling.
+
+        They lie in the scratch memory of that name, which must not be that of `x`.
+        """
         batch, scale = len(x.buffer), 2 if self.pool else 1
         rows, columns = _tiles(x.height), _tiles(x.width)
-        result = Maps.empty(
-            batch, x.height // scale, x.width // scale, self.outputs, x.buffer, room=STEP // scale
+        result = Maps.uninitialised(
+            scratch, name, batch, x.height // scale, x.width // scale, self.outputs, room=STEP // scale
         )
         for clips, places in pieces(batch, rows, columns, self._tiles_at_once()):
             tiles = x.buffer[clips, STEP * places.start : STEP * places.stop + 2, : STEP * columns + 2]
