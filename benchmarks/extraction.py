@@ -5,7 +5,8 @@
                                           [--clips 512] [--seconds 10] [--threads 4] [--batch 64]
 
 `memory` extracts that many clips of one simulated machine with YAMNet and with a tiny BEATs (random weights),
-each in a process of its own, and prints their peak resident memory.
+each in a process of its own, and prints their peak resident memory. As many recordings as the least number
+are simulated; larger numbers take each of them several times, under other names.
 
 `speed` prints clips a second and two shares: *busy*, the share of the time in which the encoder had clips to
 work on (the rest is waiting for files), and *utilisation*, the operations of the network's matrix products a
@@ -25,6 +26,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from asdflow import build, datasets, extraction, tables
 from asdflow.clips import table
@@ -66,9 +69,20 @@ def simulate(data: Any, folder: Path) -> None:
     tables.write(folder / CLIPS, "clips", table(data, "bench", folder, MACHINE), {})
 
 
-def extract(spec: Mapping[str, Any], folder: Path, clips: int, seconds: float) -> None:
+def repeated(rows: pa.Table, count: int) -> pa.Table:
+    """That many rows: all of them over and over, each time under new names."""
+    place, names = rows.column_names.index("clip"), rows.column("clip").to_pylist()
+    rounds = [
+        rows.set_column(place, "clip", pa.array([f"{number:04d}/{name}" for name in names]))
+        for number in range(-(-count // len(names)))
+    ]
+    return pa.concat_tables(rounds).slice(0, count)
+
+
+def extract(spec: Mapping[str, Any], folder: Path, count: int) -> None:
     """One extraction; prints peak memory in MB and seconds. Runs in a process of its own."""
-    rows, load = tables.read(folder / CLIPS, "clips"), loader(factory(clips, seconds), "bench", folder)
+    rows = tables.read(folder / CLIPS, "clips")
+    load, rows = loader(factory(rows.num_rows, 1.0), "bench", folder), repeated(rows, count)
     begin = time.perf_counter()
     extraction.extract(rows, load, build.encoder(spec), folder / "frames.parquet", {}, progress=False)
     print(json.dumps({"peak": peak_mb(), "seconds": time.perf_counter() - begin}))
@@ -85,24 +99,19 @@ def measure_memory(counts: list[int], seconds: float) -> None:
     """Print a line for each encoder and number of clips."""
     from encoders import write_beats
 
-    with tempfile.TemporaryDirectory() as tiny_folder:
-        tiny = Path(tiny_folder) / "tiny.pt"
+    with tempfile.TemporaryDirectory() as folder:
+        tiny = Path(folder) / "tiny.pt"
         write_beats(tiny, **TINY)
-        for count in counts:
-            with tempfile.TemporaryDirectory() as folder:
-                simulate(factory(count, seconds), Path(folder))
-                for spec in (
-                    {"name": "yamnet"},
-                    {"name": "beats", "checkpoint": str(tiny), "unverified": True},
-                ):
-                    arguments = [json.dumps(spec), folder, str(count), str(seconds)]
-                    command = [sys.executable, __file__, "one", *arguments]
-                    found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-                    print(
-                        f"{spec['name']}: {count} clips of {seconds:g} s, peak {found['peak']:.0f} MB, "
-                        f"{found['seconds']:.0f} s",
-                        flush=True,
-                    )
+        simulate(factory(min(counts), seconds), Path(folder))
+        for spec in ({"name": "yamnet"}, {"name": "beats", "checkpoint": str(tiny), "unverified": True}):
+            for count in counts:
+                command = [sys.executable, __file__, "one", json.dumps(spec), folder, str(count)]
+                found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+                print(
+                    f"{spec['name']}: {count} clips of {seconds:g} s, peak {found['peak']:.0f} MB, "
+                    f"{found['seconds']:.0f} s",
+                    flush=True,
+                )
 
 
 def measure_speed(options: argparse.Namespace) -> None:
@@ -176,7 +185,7 @@ def product_rate(device: Any, dtype: Any, threads: int) -> float:
 def main() -> None:
     """Read the command line."""
     if sys.argv[1:2] == ["one"]:
-        extract(json.loads(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
+        extract(json.loads(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
