@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_backends import METHODS, clustered
 
-from asdflow import backends, build, normalizations
+from asdflow import backends, build, normalizations, tiles
 from asdflow.bank import Bank, Queries
 from asdflow.errors import AsdflowError, ConfigError
 
@@ -304,3 +304,20 @@ def test_pca_self_scores_are_residuals_from_the_axes_of_the_others(parameters, r
         away = bank[clip] - mean
         expected = np.square(away - axes[:kept].T @ (axes[:kept] @ away)).sum()
         np.testing.assert_allclose(own[clip], expected, rtol=1e-8, err_msg=f"clip {clip}")
+
+
+# -- banks beyond memory -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["knn", "domain_knn", "beam"])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_a_bank_searched_by_tiles_gives_the_scores_of_the_whole_matrix(name, metric, data, monkeypatch):
+    bank, domain, test = data
+    spec = {"backend": entry(name) | {"metric": metric}}
+    if name == "knn":
+        spec["backend"]["k"] = 3
+    whole = scored(spec, bank, domain, test)
+    monkeypatch.setattr("asdflow.references.WHOLE", 0)
+    monkeypatch.setattr(tiles.nearest_by_tiles, "__kwdefaults__", {"rows": 7, "columns": 9})
+    for tiled, expected in zip(scored(spec, bank, domain, test), whole, strict=True):
+        np.testing.assert_allclose(tiled, expected, rtol=1e-9)

@@ -52,6 +52,10 @@ class Embedded:
         width = self.dimensions // bands
         return self.vectors[:, number * width : (number + 1) * width]
 
+    def knows(self, metric: str, bands: int) -> bool:
+        """Whether these distances have been asked for before, or were given."""
+        return ("distances", metric, bands) in self._memory
+
 
 class Bank(Embedded):
     """Normal clips that a detector is fitted on.

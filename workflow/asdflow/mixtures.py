@@ -139,10 +139,13 @@ class MixedReferences(References):
     @property
     def vectors(self) -> np.ndarray:
         """(R, D) float64."""
-        clips = self.bank.vectors.astype(np.float64)
-        result = np.zeros((self.size, self.bank.dimensions))
+        return self.mixed(self.bank.vectors.astype(np.float64))
+
+    def mixed(self, rows: np.ndarray) -> np.ndarray:
+        """(R, n) weighted means of (N, n) rows of the clips."""
+        result = np.empty((self.size, rows.shape[1]))
         for block in self._blocks:
-            result[block.columns] = block.mixed(clips.T).T
+            result[block.columns] = block.mixed(rows.T).T
         return result
 
     def to(

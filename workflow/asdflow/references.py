@@ -15,7 +15,10 @@ import numpy as np
 
 from asdflow.bank import Bank, Queries
 from asdflow.neighbours import Neighbours, as_slice, nearest_others, smallest
+from asdflow.tiles import nearest_by_tiles
 
+#: Distances that are kept for all detectors at most (1 GB); beyond, the nearest are found tile by tile.
+WHOLE = 2**27
 #: Distances of one batch of rows: they stay in the cache while they are mixed, changed and reduced.
 BATCH = 2**19
 NOBODY = -1
@@ -139,6 +142,9 @@ class References:
     def _nearest(self, clips: Queries | None, metric: str, bands: int, k: int) -> dict[int, np.ndarray]:
         groups = {ANY: slice(None)} if self.domain is None else _groups(self.domain)
         count = self.bank.size if clips is None else clips.size
+        known = (clips or self.bank).knows(metric, bands)
+        if type(self) is References and not known and bands * count * self.size > WHOLE:
+            return self._tiled(clips, metric, bands, k, groups)
         result = {domain: np.full((bands, count, k), np.inf) for domain in groups}
         for band, rows in self.batches(count, bands):
             if clips is None:
@@ -148,6 +154,28 @@ class References:
             for domain, columns in groups.items():
                 found = smallest(batch[..., columns], k)
                 result[domain][band, rows, : found.shape[-1]] = found
+        return result
+
+    def _tiled(
+        self, clips: Queries | None, metric: str, bands: int, k: int, groups: Mapping[int, Any]
+    ) -> dict[int, np.ndarray]:
+        """`_nearest` of banks whose distances to the clips do not fit into memory."""
+        asked = self.bank if clips is None else clips
+        result = {}
+        for domain, columns in groups.items():
+            numbers = np.arange(self.size)[columns]
+            result[domain] = np.stack(
+                [
+                    nearest_by_tiles(
+                        asked.band(band, bands),
+                        self.bank.band(band, bands)[columns],
+                        metric,
+                        k,
+                        numbers if clips is None else None,
+                    )
+                    for band in range(bands)
+                ]
+            )
         return result
 
     def neighbours(self, metric: str, bands: int, count: int) -> Neighbours:

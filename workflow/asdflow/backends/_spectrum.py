@@ -66,8 +66,7 @@ def of_references(references: References) -> Spectrum:
     bank = references.bank
     whole = bank.remember("spectrum", lambda: spectrum(bank.vectors)) if bank.size > 1 else None
     if isinstance(references, MixedReferences) and whole is not None:
-        rows = references.recipe.matrix(bank.size)
-        return references.remember("spectrum", lambda: _mixed(whole, rows @ whole.coordinates))
+        return references.remember("spectrum", lambda: _mixed(whole, references.mixed(whole.coordinates)))
     return whole if whole is not None else spectrum(references.vectors)
 
 
