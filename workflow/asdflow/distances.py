@@ -152,10 +152,13 @@ def _preparation(y: np.ndarray, metric: str) -> Callable[[np.ndarray], tuple]:
 
 
 def _vectors(rows: np.ndarray, metric: str) -> np.ndarray:
-    """Rows as float64, for the cosine scaled to unit length; zeros stay zeros."""
+    """Rows as float64, for the cosine scaled to unit length."""
+    return rows.astype(np.float64) if metric == "euclidean" else unit_rows(rows)
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Rows as float64 scaled to unit length; zeros stay zeros."""
     rows = rows.astype(np.float64)
-    if metric == "euclidean":
-        return rows
     largest = np.abs(rows).max(axis=1, keepdims=True)  # keeps the squares of tiny and huge rows in range
     rows /= np.where(largest > 0, largest, 1.0)
     length = np.sqrt(np.square(rows).sum(axis=1, keepdims=True))

@@ -17,8 +17,8 @@ from asdflow.bank import Bank, Queries
 from asdflow.neighbours import Neighbours, as_slice, nearest_others, smallest
 from asdflow.tiles import nearest_by_tiles
 
-#: Distances that are kept for all detectors at most (1 GB); beyond, the nearest are found tile by tile.
-WHOLE = 2**27
+#: Distances that are kept for all detectors at most (0.5 GB); beyond, the nearest are found tile by tile.
+WHOLE = 2**26
 #: Distances of one batch of rows: they stay in the cache while they are mixed, changed and reduced.
 BATCH = 2**19
 NOBODY = -1

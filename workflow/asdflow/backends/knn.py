@@ -9,8 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.backends import register
-from asdflow.backends._base import require_size
+from asdflow.backends._base import Fitted, require_size
 from asdflow.backends._neighbours import Metric, NeighbourBackend, mean_of_nearest
+from asdflow.indexes import IndexedReferences, Kind
 from asdflow.references import ByDomain, References
 
 
@@ -30,6 +31,35 @@ class KNN(NeighbourBackend):
 
     k: Annotated[int, Field(ge=1, description="Neighbours averaged.")] = 1
     metric: Metric = "cosine"
+    index: Annotated[
+        Kind,
+        Field(
+            description="'exact' compares with every clip; 'faiss' and 'faiss_ivf' search by an index, the "
+            "latter approximately (need the extra `faiss`)."
+        ),
+    ] = "exact"
+    probes: Annotated[
+        int, Field(ge=1, description="Lists of 256 clips that `index: faiss_ivf` looks at.")
+    ] = 16
+
+    @property
+    def refuses(self) -> dict[str, str]:
+        """An index holds the clips themselves."""
+        if self.index == "exact":
+            return {}
+        reason = "an index finds the clips that are near, not the references that are after a change"
+        return {"reference": reason, "bank": reason}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """An index makes no use of distances that are known."""
+        return super().metrics if self.index == "exact" else ()
+
+    def fit(self, references: References) -> Fitted:
+        """Keep the references, behind an index on request."""
+        if self.index != "exact":
+            references = IndexedReferences(references.bank, self.index, self.probes)
+        return super().fit(references)
 
     def check(self, references: References) -> None:
         """k must not exceed the bank."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -173,7 +174,7 @@ class Jumps:
         entered = Labelled.of(np.concatenate(joined), np.concatenate(added))
         total = len(self.ascending) - removed.number(size) + entered.number(size)
         rank, share = _position(total, percentile)
-        low, high = (self._selected(rank + step, removed, entered) for step in (0, share > 0))
+        low, high = self._selected((rank, rank + (share > 0)), removed, entered)
         return np.where(total > 0, _interpolated(low, high, share), np.inf)
 
     def between(self, old: float, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -188,22 +189,29 @@ class Jumps:
         pairs = np.unique(gone * rows + self.order[at] // self.every.shape[1])
         return pairs // rows, pairs % rows
 
-    def _selected(self, rank: np.ndarray, removed: Labelled, entered: Labelled) -> np.ndarray:
-        """(R,) the value of each rank among all jumps less the removed ones, with the entered ones."""
+    def _selected(
+        self, ranks: Sequence[np.ndarray], removed: Labelled, entered: Labelled
+    ) -> list[np.ndarray]:
+        """(R,) for each rank its value among all jumps less the removed ones, with the entered ones."""
         values = np.sort(np.concatenate([self.ascending, entered.value]))
+        if not len(values):
+            return [np.full(len(rank), np.inf) for rank in ranks]
         below = np.searchsorted(self.ascending, values, side="right")
         out, into = np.searchsorted(values, removed.value), np.searchsorted(values, entered.value)
-        low, high = np.zeros(len(rank), dtype=np.int64), np.full(len(rank), len(values) - 1)
-        while (low < high).any():
-            middle = (low + high) // 2
-            count = below[middle] + (
-                np.bincount(entered.label, into <= middle[entered.label], len(rank))
-                - np.bincount(removed.label, out <= middle[removed.label], len(rank))
-            )
-            enough = count > rank
-            low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
-            low = np.minimum(low, high)
-        return values[low] if len(values) else np.full(len(rank), np.inf)
+        result, low = [], np.zeros(len(ranks[0]), dtype=np.int64)
+        for rank in ranks:  # ascending, so that each search begins where the last one ended
+            high = np.full(len(rank), len(values) - 1)
+            while (low < high).any():
+                middle = (low + high) // 2
+                count = below[middle] + (
+                    np.bincount(entered.label, into <= middle[entered.label], len(rank))
+                    - np.bincount(removed.label, out <= middle[removed.label], len(rank))
+                )
+                enough = count > rank
+                low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
+                low = np.minimum(low, high)
+            result.append(values[low])
+        return result
 
 
 @dataclass(frozen=True)
