@@ -20,7 +20,7 @@ datasets:
   y2020: {kind: dcase, year: 2020, machines: [ToyConveyor]}
   y2021: {kind: dcase, year: 2021, machines: [gearbox], subsets: [evaluation]}
   y2022: {kind: dcase, year: 2022, machines: [bearing], subsets: [development]}
-  y2023: {kind: dcase, year: 2023, machines: [fan, grinder]}
+  y2023: {kind: dcase, year: 2023, machines: [fan, grinder], keep_zip: false}
   y2024: {kind: dcase, year: 2024, machines: [RoboticArm]}
   y2025: {kind: dcase, year: 2025, machines: [ToyPet]}
   y2026: {kind: dcase, year: 2026, machines: [ToyCar, Sander], audio: {channel: 0}}
@@ -51,19 +51,31 @@ JUDGED = {
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """(server, project) after one `snakemake all`."""
+    """(server, project) after one `snakemake all`, and what a dry run before it asked of the server."""
     base = tmp_path_factory.mktemp("years")
     with Server() as server, pytest.MonkeyPatch.context() as patch:
         registry = simulate(server, base / "served", range(2020, 2027), Size(duration_s=0.5))
         patch.setenv("ASDFLOW_ZENODO", server.url)
         patch.setenv("ASDFLOW_DATASETS", str(registry))
         project = Project.create(base / "project", CONFIG)
+        project.run("-n", "all")
+        asked_by_dry_run = list(server.requests)
         project.run("all")
-        yield server, project
+        yield server, project, asked_by_dry_run
+
+
+def test_a_dry_run_asks_the_network_for_nothing(finished):
+    assert finished[2] == []
+
+
+def test_zips_are_kept_unless_they_shall_not(finished):
+    _, project, _ = finished
+    kept = {path.name for path in (project.folder / "data/zips").rglob("*.zip")}
+    assert "dev_ToyCar_r2.zip" in kept and not {"dev_fan.zip", "eval_data_grinder_test.zip"} & kept
 
 
 def test_every_year_reaches_the_report(finished):
-    _, project = finished
+    _, project, _ = finished
     with open(project.folder / "results/leaderboard.csv", newline="") as file:
         assert {row["dataset"] for row in csv.DictReader(file)} == set(JUDGED)
     page = (project.folder / "results/report.html").read_text()
@@ -72,7 +84,7 @@ def test_every_year_reaches_the_report(finished):
 
 
 def test_every_machine_with_labels_is_judged_and_one_without_is_scored(finished):
-    _, project = finished
+    _, project, _ = finished
     for dataset, machines in JUDGED.items():
         judged = tables.read(
             project.folder / f"results/metrics/{dataset}/logmel/logmel/mean.parquet", "metrics"
@@ -85,7 +97,7 @@ def test_every_machine_with_labels_is_judged_and_one_without_is_scored(finished)
 
 
 def test_2020_and_2021_are_judged_by_the_official_score_of_their_year_too(finished):
-    _, project = finished
+    _, project, _ = finished
     for year, measure in ((2020, metrics.official_2020), (2021, metrics.official_2021)):
         (machine,) = JUDGED[f"y{year}"]
         folder = f"y{year}/logmel/logmel/mean"
@@ -101,7 +113,7 @@ def test_2020_and_2021_are_judged_by_the_official_score_of_their_year_too(finish
 
 
 def test_only_what_the_study_needs_was_fetched_and_each_file_once(finished):
-    server, _ = finished
+    server, _, _ = finished
     bodies = [request.path for request in server.requests if ".zip" in request.path]
     assert len(bodies) == len(set(bodies)) == 3 + 2 + 1 + 3 + 2 + 2 + 3
     lists = sorted(request.path for request in server.requests if ".csv" in request.path)
@@ -109,7 +121,7 @@ def test_only_what_the_study_needs_was_fetched_and_each_file_once(finished):
 
 
 def test_a_second_run_does_nothing_and_asks_nobody(finished):
-    server, project = finished
+    server, project, _ = finished
     asked = len(server.requests)
     outcome = project.run("all")
     assert "Nothing to be done" in outcome.stdout + outcome.stderr
@@ -120,7 +132,7 @@ def test_exported_systems_evaluate_to_the_numbers_of_the_metrics(finished, tmp_p
     import subprocess
     import sys
 
-    _, project = finished
+    _, project, _ = finished
     command = [
         sys.executable,
         "-m",
