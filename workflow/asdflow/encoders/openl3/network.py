@@ -12,7 +12,7 @@ from asdflow.encoders.openl3.winograd import Maps, Scratch, Winograd
 
 EPS = 1e-3
 POOLED = (1, 3, 5)  # convolutions followed by pooling, counted from 0
-TOGETHER = 2, 16  # pictures that go through the first six convolutions at a time, and through the last two
+TOGETHER = 1, 16  # pictures that go through the first six convolutions at a time, and through the last two
 ROWS = 16  # of the first convolution's output, computed at a time: they stay in the cache
 CELLS = 4, 3  # of the larger embedding, along frequency and time
 
