@@ -39,7 +39,7 @@ def clips(size: int, dimensions: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
     bank, test = sample(size), sample(TEST)
     anomalous = np.arange(TEST) % 2 == 1
-    test[anomalous] += 0.05 * draw.normal(size=(anomalous.sum(), dimensions)).astype(np.float32)
+    test[anomalous] += 0.3 * draw.normal(size=(anomalous.sum(), dimensions)).astype(np.float32)
     return bank, test, anomalous
 
 
