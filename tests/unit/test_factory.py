@@ -312,3 +312,19 @@ def test_a_leak_hisses_while_the_valve_is_shut():
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_faults_are_neither_hopeless_nor_given_away(root):
+    """Nearest neighbours on a middle layer of YAMNet, in the committed numbers of the demo."""
+    with open(root / "resources/reference/demo_metrics.csv", newline="") as file:
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if row["system"] in ("nn", "ldn")
+            and (row["layer"], row["pooling"]) == ("layer9", "mean")
+            and row["metric"] in ("auc_source", "auc_target")
+            and row["machine"] != "all"
+        ]
+    values = [float(row["value"]) for row in rows]
+    assert len(values) == 2 * 2 * len(MACHINES)
+    assert 0.58 <= min(values) and max(values) <= 0.95
