@@ -21,7 +21,7 @@ from server import Fault, Server, Size, md5, simulate
 
 from asdflow import tables
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("dcase")]
 
 CONFIG = """\
 datasets:

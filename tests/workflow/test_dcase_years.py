@@ -11,7 +11,7 @@ from server import Server, Size, simulate
 from asdflow import metrics, tables
 from asdflow.exchange import evaluate_folder
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("dcase")]
 
 # One machine of each kind of year: in both subsets, in one of them, with name quirks, without labels.
 CONFIG = """\

@@ -12,7 +12,7 @@ from project import Project
 
 from asdflow import tables
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("partial")]
 
 CONFIG = """\
 title: parts of a study

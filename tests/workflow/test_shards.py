@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from project import CONFIG, Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("partial")]
 
 SHARDED = CONFIG + "extraction: {shards: 3}\n"
 
