@@ -4,7 +4,7 @@
 
 200 test clips are scored by `knn` (cosine, D = 768), and for banks up to --self clips the bank itself is
 scored leave-one-out. Each size runs in a process of its own: processor seconds on one thread, and the peak
-memory above that of the imports and of the embeddings.
+memory for the test clips above that of the imports and of the embeddings.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ def measured(task: tuple[int, bool]) -> tuple[float, float | None, float]:
     begin = time.process_time()
     detector.score_samples(Queries(test, bank))
     for_test = time.process_time() - begin
+    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3
     for_self = None
     if with_self:
         begin = time.process_time()
         detector.self_scores()
         for_self = time.process_time() - begin
-    return for_test, for_self, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3
+    return for_test, for_self, memory
 
 
 def plot(rows: list[tuple[int, float, float | None, float]], file: str) -> None:
@@ -61,15 +62,15 @@ def plot(rows: list[tuple[int, float, float | None, float]], file: str) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     sizes = [row[0] for row in rows]
     left.plot(sizes, [row[1] for row in rows], "o-", color="#0072b2")
-    left.annotate("200 test clips", (sizes[-1], rows[-1][1]), (-8, 6), textcoords="offset points", ha="right")
+    left.annotate("200 test clips", (sizes[3], rows[3][1]), (8, -12), textcoords="offset points")
     own = [(row[0], row[2]) for row in rows if row[2] is not None]
     left.plot(*zip(*own, strict=True), "s-", color="#d55e00")
-    left.annotate("self-scores of the bank", own[-1], (8, -2), textcoords="offset points")
+    left.annotate("self-scores", own[-1], (8, -2), textcoords="offset points")
     left.set(xscale="log", yscale="log", xlabel="clips in the bank", ylabel="processor seconds")
     left.set_title("Linear for test clips, quadratic for self-scores")
     right.plot(sizes, [row[3] for row in rows], "o-", color="#0072b2")
     right.set(xscale="log", yscale="log", xlabel="clips in the bank", ylabel="MB beside the embeddings")
-    right.set_title("Memory levels off where tiles begin")
+    right.set_title("Memory for the test clips is bounded by tiles")
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
