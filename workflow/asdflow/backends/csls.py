@@ -12,8 +12,8 @@ from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._neighbours import mean_of_nearest
 from asdflow.bank import Queries
+from asdflow.dense_references import DenseReferences
 from asdflow.density import MEAN, Nearest
-from asdflow.normalizations._density import DenseReferences
 from asdflow.references import References
 
 

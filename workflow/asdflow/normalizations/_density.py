@@ -8,14 +8,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from asdflow.bank import Queries
+from asdflow.dense_references import DenseReferences
 from asdflow.density import MEAN, DecayingMean, Density, Nearest, decaying_count, looked_up
 from asdflow.errors import ConfigError
 from asdflow.normalizations._base import ReferenceNormalization
-from asdflow.references import ALL, References
-
-#: Smallest density that "guard" lets through (the value common in the field).
-GUARD = 1e-12
+from asdflow.references import References
 
 Duplicates = Annotated[
     Literal["distinct", "guard"],
@@ -101,67 +98,3 @@ class WeightedDensity(DensityNormalization):
     def count(self, references: References) -> int:
         """k, or as many as have any weight."""
         return self.k if self.k is not None else max(1, decaying_count(self.r, references.size))
-
-
-class DenseReferences(References):
-    """References at distances that their densities have changed."""
-
-    def __init__(self, inner: References, rule: DensityNormalization, density: Density) -> None:
-        self.bank, self.size, self.domain, self.owners = inner.bank, inner.size, inner.domain, inner.owners
-        self.inner, self.rule, self.density = inner, rule, density
-
-    @property
-    def vectors(self) -> np.ndarray:
-        """(R, D) float."""
-        return self.inner.vectors
-
-    def to(
-        self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
-    ) -> np.ndarray:
-        """(bands, rows, R) changed distances."""
-        return self._changed(self.inner.to(queries, metric, bands, rows, which), self._full(which))
-
-    def left_out(
-        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
-    ) -> np.ndarray:
-        """(bands, rows, R) changed distances, infinite to references that the clip takes away."""
-        plain = self.inner.left_out(metric, bands, rows, which)
-        result = self._changed(plain, self._full(which))
-        if self.rule.self_density == "held_out":
-            start, stop, _ = rows.indices(self.bank.size)
-            for band, changes in enumerate(self.density.changes[which]):
-                part = changes.part(start, stop)
-                clip = part.clip - start
-                changed = self._changed(plain[band, clip, part.reference], part.density)
-                result[band, clip, part.reference] = np.where(np.isnan(part.density), np.inf, changed)
-            self._require_one(result)
-        return result
-
-    def from_bank(
-        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
-    ) -> np.ndarray:
-        """(bands, rows, R) changed distances from the bank's clips, each of which is among the references."""
-        return self._changed(self.inner.from_bank(metric, bands, rows, which), self._full(which))
-
-    def between(
-        self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None), which: slice = ALL
-    ) -> np.ndarray:
-        """A changed distance belongs to a clip and a reference; between references there is none."""
-        raise NotImplementedError("references of changed density have no distances among themselves")
-
-    def _full(self, which: slice) -> np.ndarray:
-        """(bands, 1, R)."""
-        return self.density.full[which, None, :]
-
-    def _require_one(self, changed: np.ndarray) -> None:
-        if np.isinf(changed.min(axis=-1)).any():
-            raise ConfigError(
-                f"normalization {self.rule.name}",
-                f"leaves no reference with a neighbour when one of {self.bank.size} clips is left out",
-                "Give a bank of three clips that differ, or more.",
-            )
-
-    def _changed(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
-        if self.rule.duplicates == "guard":
-            density = np.maximum(density, GUARD)
-        return self.rule.apply(distances, density)

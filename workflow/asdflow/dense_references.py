@@ -1,0 +1,90 @@
+"""References at distances that the density around each of them has changed."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from asdflow.bank import Queries
+from asdflow.density import Density
+from asdflow.errors import ConfigError
+from asdflow.references import ALL, References
+
+#: Smallest density that "guard" lets through (the value common in the field).
+GUARD = 1e-12
+
+
+class Rule(Protocol):
+    """How a density changes a distance; `duplicates` and `self_density` as of the density normalizations."""
+
+    name: str
+    duplicates: str
+    self_density: str
+
+    def apply(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
+        """Changed distances; `density` broadcasts against them."""
+
+
+class DenseReferences(References):
+    """References at distances that their densities have changed."""
+
+    def __init__(self, inner: References, rule: Rule, density: Density) -> None:
+        self.bank, self.size, self.domain, self.owners = inner.bank, inner.size, inner.domain, inner.owners
+        self.inner, self.rule, self.density = inner, rule, density
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """(R, D) float."""
+        return self.inner.vectors
+
+    def to(
+        self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
+        """(bands, rows, R) changed distances."""
+        return self._changed(self.inner.to(queries, metric, bands, rows, which), self._full(which))
+
+    def left_out(
+        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
+        """(bands, rows, R) changed distances, infinite to references that the clip takes away."""
+        plain = self.inner.left_out(metric, bands, rows, which)
+        result = self._changed(plain, self._full(which))
+        if self.rule.self_density == "held_out":
+            start, stop, _ = rows.indices(self.bank.size)
+            for band, changes in enumerate(self.density.changes[which]):
+                part = changes.part(start, stop)
+                clip = part.clip - start
+                changed = self._changed(plain[band, clip, part.reference], part.density)
+                result[band, clip, part.reference] = np.where(np.isnan(part.density), np.inf, changed)
+            self._require_one(result)
+        return result
+
+    def from_bank(
+        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
+        """(bands, rows, R) changed distances from the bank's clips, each of which is among the references."""
+        return self._changed(self.inner.from_bank(metric, bands, rows, which), self._full(which))
+
+    def between(
+        self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None), which: slice = ALL
+    ) -> np.ndarray:
+        """A changed distance belongs to a clip and a reference; between references there is none."""
+        raise NotImplementedError("references of changed density have no distances among themselves")
+
+    def _full(self, which: slice) -> np.ndarray:
+        """(bands, 1, R)."""
+        return self.density.full[which, None, :]
+
+    def _require_one(self, changed: np.ndarray) -> None:
+        if np.isinf(changed.min(axis=-1)).any():
+            raise ConfigError(
+                f"normalization {self.rule.name}",
+                f"leaves no reference with a neighbour when one of {self.bank.size} clips is left out",
+                "Give a bank of three clips that differ, or more.",
+            )
+
+    def _changed(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
+        if self.rule.duplicates == "guard":
+            density = np.maximum(density, GUARD)
+        return self.rule.apply(distances, density)
