@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -82,33 +83,31 @@ class Network:
     @torch.inference_mode()
     def maps(self, pictures: torch.Tensor) -> torch.Tensor:
         """(pictures, bands, frames) decibels to the last map, (pictures, frequency, time, channels)."""
-        x = pictures.to(self.dtype) * self.input_norm.scale.item() + self.input_norm.shift.item()
-        return self._fast(x) if self.winograd else self._plain(x)
+        return torch.cat([part.clone() for part in self._parts(pictures)])
 
     @torch.inference_mode()
     def embeddings(self, pictures: torch.Tensor) -> torch.Tensor:
         """(pictures, 4, 3, channels): maxima of the cells. Flattened, the larger embedding (6144 numbers)."""
-        x = self.maps(pictures)
-        cells = [size // count for size, count in zip(x.shape[1:3], CELLS, strict=True)]
-        x = x[:, : CELLS[0] * cells[0], : CELLS[1] * cells[1]]
-        return x.unflatten(2, (CELLS[1], -1)).unflatten(1, (CELLS[0], -1)).amax(dim=(2, 4))
+        return torch.cat([_cells(part) for part in self._parts(pictures)])
+
+    def _parts(self, pictures: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Last maps of some pictures at a time; each is overwritten by the next."""
+        compute = self._fast if self.winograd else self._plain
+        for part in pictures.split(TOGETHER[1]):
+            yield compute(part.to(self.dtype) * self.input_norm.scale.item() + self.input_norm.shift.item())
 
     def _fast(self, x: torch.Tensor) -> torch.Tensor:
         scratch = self._scratch(x)
-        early, late = TOGETHER
-        results = []
-        for group in x.split(late):
-            parts = []
-            for part in group.split(early):
-                maps = self._first(part, scratch)
-                for number, convolution in enumerate(self.fast[:5]):
-                    maps = convolution(maps, scratch, f"maps {number}")
-                parts.append(maps.buffer.clone())
-            maps = Maps(torch.cat(parts), maps.height, maps.width)
-            for number, convolution in enumerate(self.fast[5:], 5):
+        parts = []
+        for part in x.split(TOGETHER[0]):
+            maps = self._first(part, scratch)
+            for number, convolution in enumerate(self.fast[:5]):
                 maps = convolution(maps, scratch, f"maps {number}")
-            results.append(maps.inside.clone())
-        return torch.cat(results)
+            parts.append(maps.buffer.clone())
+        maps = Maps(torch.cat(parts), maps.height, maps.width)
+        for number, convolution in enumerate(self.fast[5:], 5):
+            maps = convolution(maps, scratch, f"maps {number}")
+        return maps.inside
 
     def _scratch(self, x: torch.Tensor) -> Scratch:
         """Of this thread, kept from clip to clip: to ask for it anew takes a tenth of a pass's time."""
@@ -135,16 +134,13 @@ class Network:
         return maps
 
     def _plain(self, x: torch.Tensor) -> torch.Tensor:
-        results = []
-        for part in x.split(TOGETHER[1]):
-            y = part[:, None].contiguous(memory_format=torch.channels_last)
-            with torch.backends.cudnn.flags(allow_tf32=False):  # its ten bits are not float32
-                for number, (weight, bias) in enumerate(self.plain):
-                    y = F.conv2d(y, weight, bias, padding=1)
-                    y = F.relu(y) if number + 1 < len(self.plain) else y
-                    y = F.max_pool2d(y, 2) if number in POOLED else y
-            results.append(y.permute(0, 2, 3, 1))
-        return torch.cat(results)
+        y = x[:, None].contiguous(memory_format=torch.channels_last)
+        with torch.backends.cudnn.flags(allow_tf32=False):  # its ten bits are not float32
+            for number, (weight, bias) in enumerate(self.plain):
+                y = F.conv2d(y, weight, bias, padding=1)
+                y = F.relu(y) if number + 1 < len(self.plain) else y
+                y = F.max_pool2d(y, 2) if number in POOLED else y
+        return y.permute(0, 2, 3, 1)
 
 
 def folded(parameters: Parameters) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -157,6 +153,13 @@ def folded(parameters: Parameters) -> list[tuple[torch.Tensor, torch.Tensor]]:
             weight, bias = weight * norm.scale[:, None, None, None], bias * norm.scale + norm.shift
         layers.append((weight, bias))
     return layers
+
+
+def _cells(x: torch.Tensor) -> torch.Tensor:
+    """(pictures, frequency, time, channels) to the maxima of cells, (pictures, 4, 3, channels)."""
+    cells = [size // count for size, count in zip(x.shape[1:3], CELLS, strict=True)]
+    x = x[:, : CELLS[0] * cells[0], : CELLS[1] * cells[1]]
+    return x.unflatten(2, (CELLS[1], -1)).unflatten(1, (CELLS[0], -1)).amax(dim=(2, 4))
 
 
 def _norm(gamma: torch.Tensor, beta: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> Norm:

@@ -1,8 +1,7 @@
 """Convolution 3 x 3 with a quarter of the products: F(4 x 4, 3 x 3) of Lavin and Gray 2016, arXiv 1509.09308.
 
 A tile d of 6 x 6 inputs gives 4 x 4 outputs: A^T [(G g G^T) * (B^T d B)] A. The product in the middle is a
-matrix product over channels for each of the 36 places. The transforms around it are matrix products too, with
-the Kronecker squares of B^T and A^T. All of it is done in pieces that stay in the cache.
+matrix product over channels for each of the 36 places. All of it is done in pieces that stay in the cache.
 """
 
 from __future__ import annotations
@@ -11,10 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
-TILE, STEP = 6, 4  # inputs and outputs of a tile, along each axis
-# Where the polynomials behind the algorithm are evaluated, besides infinity. The usual 0, 1, -1, 2, -2 have
-# matrices of small integers but four times the rounding error; with these it is that of the plain sum.
-POINTS = (0.0, 0.5**0.5, -(0.5**0.5), 2.0**0.5, -(2.0**0.5))
+from asdflow.encoders.openl3 import transforms
+from asdflow.encoders.openl3.transforms import STEP, TILE
+
 CACHED = 4_000_000  # transformed weights that stay in the cache while pieces pass by
 
 
@@ -80,10 +78,8 @@ class Winograd:
     ) -> None:
         self.relu, self.pool = relu, pool
         self.outputs, self.inputs = weight.shape[:2]
-        kernel, ahead, back = matrices()
-        self.kernel = torch.einsum("ai,bj,kcij->abck", kernel, kernel, weight).flatten(0, 1).to(dtype)
-        self.kernel = self.kernel.contiguous()  # (36, inputs, outputs)
-        self.ahead, self.back = torch.kron(ahead, ahead).to(dtype), torch.kron(back, back).to(dtype)
+        self.kernel = transforms.kernels(weight).to(dtype)
+        self.ahead, self.back = transforms.halves_ahead().to(dtype), transforms.halves_back().to(dtype)
         self.bias = bias.to(dtype)
 
     def __call__(self, x: Maps, scratch: Scratch, name: str) -> Maps:
@@ -99,11 +95,12 @@ class Winograd:
         for clips, places in pieces(batch, rows, columns, self._tiles_at_once()):
             tiles = x.buffer[clips, STEP * places.start : STEP * places.stop + 2, : STEP * columns + 2]
             tiles = tiles.unfold(1, TILE, STEP).unfold(2, TILE, STEP).permute(4, 5, 0, 1, 2, 3)
-            y = self._piece(tiles, scratch)  # (4, 4, clips, rows, columns, outputs), or 2, 2 when pooled
-            side = y.shape[0]
+            y = self._piece(tiles, scratch)
+            side = STEP // scale
             target = result.buffer[clips, 1 + side * places.start : 1 + side * places.stop]
-            target = target[:, :, 1 : 1 + side * columns].unflatten(2, (-1, side)).unflatten(1, (-1, side))
-            y = y.permute(2, 3, 0, 4, 1, 5)
+            target = target[:, :, 1 : 1 + side * columns]
+            target = target.unflatten(2, (-1, 2, 2 // scale)).unflatten(1, (-1, 2, 2 // scale))
+            y = y.permute(4, 5, 2, 0, 6, 3, 1, 7)
             if self.relu:
                 torch.clamp(y, min=0, out=target)
             else:
@@ -118,39 +115,25 @@ class Winograd:
         return max(100, 12800 // self.inputs)
 
     def _piece(self, tiles: torch.Tensor, scratch: Scratch) -> torch.Tensor:
-        """(6, 6, ..., inputs) tiles to (4, 4, ..., outputs), or the maxima of their cells (2, 2, ...)."""
+        """(6, 6, ..., inputs) tiles to (2, 2, 2, 2, ..., outputs): parities of row and column, then halves.
+
+        The maxima of their cells are (1, 1, 2, 2, ..., outputs).
+        """
         shape = tiles.shape[2:-1]
-        count, square = shape.numel(), TILE * TILE
-        gathered = scratch("gathered", *tiles.shape)
-        gathered.copy_(tiles)
-        ahead = torch.mm(
-            self.ahead, gathered.view(square, -1), out=scratch("ahead", square, count * self.inputs)
-        )
-        mixed = scratch("mixed", square, count, self.outputs)
-        torch.bmm(ahead.view(square, count, self.inputs), self.kernel, out=mixed)
-        back = torch.mm(
-            self.back, mixed.view(square, -1), out=scratch("back", STEP * STEP, count * self.outputs)
-        )
-        y = back.view(STEP, STEP, *shape, self.outputs)
+        count, half = shape.numel(), TILE // 2
+        gathered = scratch("gathered", 2, 2, half, half, *shape, self.inputs)
+        gathered.copy_(tiles.unflatten(1, (half, 2)).unflatten(0, (half, 2)).movedim((1, 3), (0, 1)))
+        ahead = scratch("ahead", 2, 2, half * half, count * self.inputs)
+        transforms.ahead(self.ahead, gathered.view(ahead.shape), ahead)
+        mixed = scratch("mixed", TILE * TILE, count, self.outputs)
+        torch.bmm(ahead.view(TILE * TILE, count, self.inputs), self.kernel, out=mixed)
+        back = scratch("back", 2, 2, STEP, count * self.outputs)
+        transforms.back(self.back, mixed.view(2, 2, half * half, count * self.outputs), back)
+        y = back.view(2, 2, 2, 2, *shape, self.outputs)
         if self.pool:
-            y = torch.maximum(y[0::2], y[1::2])
-            y = torch.maximum(y[:, 0::2], y[:, 1::2])
+            y = torch.maximum(y[:1], y[1:])
+            y = torch.maximum(y[:, :1], y[:, 1:])
         return y.add_(self.bias)
-
-
-def matrices() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """G (6 x 3), B^T (6 x 6) and A^T (4 x 6), float64, by Cook and Toom.
-
-    With x a point, a row of G is 1, x, x^2, a column of A^T 1, x, x^2, x^3, and B^T the transposed inverse of
-    the powers up to x^5. Infinity has the highest power only.
-    """
-
-    def powers(count: int) -> torch.Tensor:
-        last = [0.0] * (count - 1) + [1.0]
-        rows = [[point**power for power in range(count)] for point in POINTS]
-        return torch.tensor([*rows, last], dtype=torch.float64)
-
-    return powers(TILE - STEP + 1), torch.linalg.inv(powers(TILE)).T.contiguous(), powers(STEP).T.contiguous()
 
 
 def pieces(batch: int, rows: int, columns: int, tiles: int) -> list[tuple[slice, slice]]:
