@@ -14,9 +14,10 @@ from functools import lru_cache
 import torch
 from torch.nn.functional import gelu
 
+from asdflow.encoders._blocks import carry_biases
 from asdflow.encoders._transformer import Linear, Norm, Weights, cut_patches, heads_of
 from asdflow.encoders.beats.attention import fused, head_by_head
-from asdflow.encoders.beats.block import EPS, Block, carry_biases, read_block
+from asdflow.encoders.beats.block import EPS, Block, read_block
 from asdflow.encoders.beats.config import BeatsConfig
 from asdflow.encoders.beats.positions import PositionalConvolution, relative_bias
 

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from asdflow.encoders._transformer import Linear, Norm, Weights, cut_patches, heads_of
+from asdflow.encoders._blocks import TransformerBlock, carry_biases
+from asdflow.encoders._transformer import Linear, Weights, cut_patches, heads_of
 from asdflow.encoders.eat.config import EatConfig
-
-
-@dataclass(frozen=True)
-class Block:
-    """Weights of one block; q is already divided by the square root of the head's width."""
-
-    attention: Linear  # width -> 3 width
-    out: Linear
-    norm1: Norm
-    fc1: Linear
-    fc2: Linear
-    norm2: Norm
 
 
 class EatNetwork:
@@ -58,21 +46,24 @@ class EatNetwork:
         self.class_token = weights["extra_tokens"]
         self.pre_norm = weights.norm("pre_norm", config.eps)
         self.blocks = [self._block(weights, f"blocks.{number}") for number in range(self.depth)]
+        self.carried: list[torch.Tensor] = []
+        if self.product_dtype == dtype:
+            self.pre_norm, self.blocks, self.carried = carry_biases(self.pre_norm, self.blocks, alpha=1.0)
         if self.has_head:
             self.head_norm = weights.norm("fc_norm", config.head_eps)
             self.head = weights.linear("head")
 
-    def _block(self, weights: Weights, name: str) -> Block:
+    def _block(self, weights: Weights, name: str) -> TransformerBlock:
         weight, bias = (weights[f"{name}.attn.qkv.{kind}"].clone() for kind in ("weight", "bias"))
         for query in (weight[: self.width], bias[: self.width]):
             query /= (self.width // self.config.heads) ** 0.5
-        return Block(
+        return TransformerBlock(
             attention=weights.make_linear(weight, bias),
             out=weights.linear(f"{name}.attn.proj"),
-            norm1=weights.norm(f"{name}.norm1", self.config.eps),
+            attention_norm=weights.norm(f"{name}.norm1", self.config.eps),
             fc1=weights.linear(f"{name}.mlp.fc1"),
             fc2=weights.linear(f"{name}.mlp.fc2"),
-            norm2=weights.norm(f"{name}.norm2", self.config.eps),
+            norm=weights.norm(f"{name}.norm2", self.config.eps),
         )
 
     @torch.inference_mode()
@@ -98,7 +89,7 @@ class EatNetwork:
         x = self.pre_norm(torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1))
         shape, rows = x.shape, x.shape[0] * x.shape[1]
         x = x.reshape(rows, -1)
-        result = {0: x.reshape(shape)} if 0 in wanted else {}
+        result = {0: self._layer(0, x).reshape(shape)} if 0 in wanted else {}
         mixed, hidden, update = (
             torch.empty((rows, size), dtype=self.product_dtype, device=self.device)
             for size in (3 * self.width, self.config.hidden, self.width)
@@ -107,11 +98,20 @@ class EatNetwork:
             together = block.attention(x, out=mixed).reshape(shape[0], -1, 3 * self.width)
             q, k, v = heads_of(together, self.config.heads, self.width)
             context = scaled_dot_product_attention(q, k, v, scale=1.0).transpose(1, 2).reshape(rows, -1)
-            x = block.norm1(x + block.out(context, out=update))
-            x = block.norm2(x + block.fc2(torch.ops.aten.gelu_(block.fc1(x, out=hidden)), out=update))
+            x = block.attention_norm(self._add(x, context, block.out, update))
+            x = self._add(x, torch.ops.aten.gelu_(block.fc1(x, out=hidden)), block.fc2, update)
+            x = block.norm(x)
             if number in wanted:
-                result[number] = x.reshape(shape)
+                result[number] = self._layer(number, x).reshape(shape)
         return result
+
+    def _add(self, x: torch.Tensor, y: torch.Tensor, linear: Linear, update: torch.Tensor) -> torch.Tensor:
+        """x + y W + b. Changes x where the bias is carried in it already."""
+        return x.addmm_(y, linear.weight) if self.carried else x + linear(y, out=update)
+
+    def _layer(self, number: int, x: torch.Tensor) -> torch.Tensor:
+        """Values of a layer, from what the blocks pass on, in memory of its own."""
+        return x - self.carried[number] if self.carried else x
 
     @torch.inference_mode()
     def logits(self, image: torch.Tensor) -> torch.Tensor:
