@@ -12,10 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from asdflow.distances import matrix, pairwise
+from asdflow.distances import from_products, in_range, matrix, pairwise
 from asdflow.errors import ConfigError, DataError
+from asdflow.products import Products, products
 
 SOURCE, TARGET = 0, 1
+#: Products that are kept at most (0.13 GB): both metrics and the principal axes are made of them. Beyond,
+#: each metric's distances are computed from the vectors.
+KEPT = 2**24
 
 
 class Embedded:
@@ -56,6 +60,30 @@ class Embedded:
         """Whether these distances have been asked for before, or were given."""
         return ("distances", metric, bands) in self._memory
 
+    def _products(self, other: Embedded, bands: int) -> list[Products]:
+        """Products with the clips of `other`, band by band."""
+        return self.remember(
+            ("products", bands), lambda: [products(*pair) for pair in self._pairs(other, bands)]
+        )
+
+    def _distances(self, other: Embedded, metric: str, bands: int) -> np.ndarray:
+        """(bands, n, n') float64 distances to the clips of `other`, band by band."""
+
+        def compute() -> np.ndarray:
+            pairs = self._pairs(other, bands)
+            usable = metric != "cosine" or all(in_range(part) is part for pair in pairs for part in pair)
+            if usable and bands * self.size * other.size <= KEPT:
+                return np.stack([from_products(part, metric) for part in self._products(other, bands)])
+            return np.stack([pairwise(x, y, metric) for x, y in pairs])
+
+        return self.remember(("distances", metric, bands), compute)
+
+    def _pairs(self, other: Embedded, bands: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Both sides of each band; the same object twice where `other` is this one."""
+        parts = [self.band(b, bands) for b in range(bands)]
+        others = parts if other is self else [other.band(b, bands) for b in range(bands)]
+        return list(zip(parts, others, strict=True))
+
 
 class Bank(Embedded):
     """Normal clips that a detector is fitted on.
@@ -87,10 +115,11 @@ class Bank(Embedded):
 
     def distances(self, metric: str, bands: int = 1) -> np.ndarray:
         """(bands, N, N) float64 distances between the clips, band by band."""
-        return self.remember(
-            ("distances", metric, bands),
-            lambda: np.stack([pairwise(self.band(b, bands), None, metric) for b in range(bands)]),
-        )
+        return self._distances(self, metric, bands)
+
+    def products(self) -> Products:
+        """Of all clips, about their centre."""
+        return self._products(self, 1)[0]
 
     def part(self, clips: np.ndarray) -> Bank:
         """Bank of some of the clips, with what is known of their distances."""
@@ -98,6 +127,8 @@ class Bank(Embedded):
         for key, values in self._memory.items():
             if key[0] == "distances":
                 result._memory[key] = values[:, clips[:, None], clips]
+            if key[0] == "products":
+                result._memory[key] = [part.part(clips) for part in values]
         return result
 
     def as_queries(self) -> Queries:
@@ -134,12 +165,11 @@ class Queries(Embedded):
 
     def distances(self, metric: str, bands: int = 1) -> np.ndarray:
         """(bands, M, N) float64 distances to the bank's clips, band by band."""
-        return self.remember(
-            ("distances", metric, bands),
-            lambda: np.stack(
-                [pairwise(self.band(b, bands), self.bank.band(b, bands), metric) for b in range(bands)]
-            ),
-        )
+        return self._distances(self.bank, metric, bands)
+
+    def products(self) -> Products:
+        """With the bank's clips, about the bank's centre."""
+        return self._products(self.bank, 1)[0]
 
 
 def _domain(domain: np.ndarray, size: int) -> np.ndarray:

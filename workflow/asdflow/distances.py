@@ -1,20 +1,24 @@
 """Distances between embeddings, exact where it matters and the same bits however they are computed.
 
 Cosine distance is (1 - cos) / 2, in [0, 1]; it is a quarter of the squared distance of the unit vectors.
-Euclidean distance is plain. Both come from one matrix product of centred vectors, in float64 whatever the
-input, and pairs so close that the product would cancel are computed again from their difference: exact copies
-are at distance exactly 0.
+Euclidean distance is plain. Both come from the same products of centred vectors, in float64 whatever the
+input:
+    |x - y|^2         = |x - c|^2 + |y - c|^2 - 2 <x - c, y - c>
+    (1 - cos(x, y)) / 2 = (|x - y|^2 - (|x| - |y|)^2) / (4 |x| |y|)
+Pairs so close that this would cancel are computed again from their difference: exact copies are at distance
+exactly 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
 
 from asdflow.errors import ConfigError, DataError
-from asdflow.linear import BLOCK, blocks, one_blas_thread, padded, shared_out
+from asdflow.linear import blocks
+from asdflow.products import KEEP, Products, Rows, in_blocks
 
 Metric = Literal["cosine", "euclidean"]
 METRICS: tuple[str, ...] = ("cosine", "euclidean")
@@ -22,10 +26,10 @@ METRICS: tuple[str, ...] = ("cosine", "euclidean")
 #: A squared distance below this share of the squared lengths is computed again from the difference. The
 #: product's error is about 1e-15 of the squared lengths, so that every distance has a relative error < 1e-8.
 CLOSE = 1e-6
-#: Values that hold prepared queries at most; beyond, they are prepared again for every block of the bank.
-KEEP = 2**26
 #: Values of one batch of recomputed differences.
 BATCH = 2**21
+#: Rows of larger or smaller values are scaled for the cosine, so that their squares are in range.
+LARGEST, LEAST = 1e60, 1e-60
 
 
 def pairwise(
@@ -43,7 +47,7 @@ def pairwise(
     threads : int, optional
         Default: `asdflow.linear.workers()`. Changes no bit of the result, nor does `keep`.
     keep : int
-        Values of x held prepared at a time: the memory beside the result, but for a block of y a thread.
+        Values of x held centred at a time: the memory beside the result, but for a block of y a thread.
 
     Returns
     -------
@@ -67,17 +71,33 @@ def pairwise(
             f"between vectors of {x.shape[1]} and of {y.shape[1]} dimensions",
             "Embed both with the same encoder, layer and pooling.",
         )
-    result = np.empty((len(x), len(y)))
-    with one_blas_thread():
-        prepare = _preparation(y, metric)
-        share = max(BLOCK, keep // max(1, x.shape[1]) // BLOCK * BLOCK)
-        for start in range(0, len(x), share):
-            _fill(result, x, y, range(start, min(start + share, len(x)), BLOCK), prepare, metric, threads)
-    if x is y:
-        lower = np.tril_indices(-(-len(x) // BLOCK), -1)
-        for i, j in zip(*(index * BLOCK for index in lower), strict=True):
-            result[i : i + BLOCK, j : j + BLOCK] = result[j : j + BLOCK, i : i + BLOCK].T
+    if metric == "cosine":
+        x, y = (in_range(x),) * 2 if x is y else (in_range(x), in_range(y))
+    finish, lengths = _finish(metric), metric == "cosine"
+    return in_blocks(x, y, finish, lengths=lengths, threads=threads, keep=keep)[0]
+
+
+def from_products(products: Products, metric: str) -> np.ndarray:
+    """(M, N) float64 distances, bit for bit those of `pairwise`.
+
+    For the cosine the products must be of vectors that `in_range` leaves as they are.
+    """
+    finish = _finish(metric)
+    result = np.empty(products.inner.shape)
+    for rows in blocks(len(result)):
+        result[rows] = finish(products.left.part(rows), products.right, products.inner[rows].copy())
     return result
+
+
+def in_range(vectors: np.ndarray) -> np.ndarray:
+    """Vectors whose squares neither overflow nor vanish: rows scaled by powers of two where they would."""
+    if vectors.dtype == np.float32:
+        return vectors
+    largest = np.abs(vectors).max(axis=1)
+    extreme = (largest > LARGEST) | ((largest < LEAST) & (largest > 0))
+    if not extreme.any():
+        return vectors
+    return np.ldexp(vectors, np.where(extreme, -np.frexp(largest)[1], 0)[:, None])
 
 
 def matrix(values: np.ndarray, name: str) -> np.ndarray:
@@ -104,58 +124,6 @@ def matrix(values: np.ndarray, name: str) -> np.ndarray:
     return np.ascontiguousarray(values)
 
 
-def _fill(
-    result: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
-    starts: range,
-    prepare: Callable,
-    metric: str,
-    threads: int | None,
-) -> None:
-    """Distances of the row blocks of x at `starts`."""
-    prepared = {start: prepare(x[start : start + BLOCK]) for start in starts}
-
-    def column_block(columns: slice) -> None:
-        right = (
-            prepare(y[columns]) if x is not y or columns.start not in prepared else prepared[columns.start]
-        )
-        for start, left in prepared.items():
-            if x is y and start > columns.start:
-                continue
-            block = _block(left, right, metric)
-            rows = slice(start, min(start + BLOCK, len(x)))
-            result[rows, columns] = block[: rows.stop - start, : columns.stop - columns.start]
-
-    shared_out(column_block, blocks(len(y)), threads)
-
-
-def _preparation(y: np.ndarray, metric: str) -> Callable[[np.ndarray], tuple]:
-    """Function from rows to (BLOCK, D) vectors whose differences are wanted, centred, and their squares.
-
-    Centring changes no difference, but an offset common to all clips would swallow the digits of a product.
-    The centre has 12 bits, so that the order of the rows, which decides the last bits of a mean, is not seen.
-    """
-    total = np.zeros(y.shape[1])
-    for rows in blocks(len(y)):
-        total += _vectors(y[rows], metric).sum(axis=0)
-    mantissa, exponent = np.frexp(total / len(y))
-    centre = np.ldexp(np.round(mantissa * 4096) / 4096, exponent)
-
-    def prepare(rows: np.ndarray) -> tuple:
-        vectors = _vectors(rows, metric)
-        zero = ~vectors.any(axis=1) if metric == "cosine" else np.zeros(len(rows), dtype=bool)
-        block = padded(vectors - centre)
-        return block, np.square(block).sum(axis=1), np.flatnonzero(zero)
-
-    return prepare
-
-
-def _vectors(rows: np.ndarray, metric: str) -> np.ndarray:
-    """Rows as float64, for the cosine scaled to unit length."""
-    return rows.astype(np.float64) if metric == "euclidean" else unit_rows(rows)
-
-
 def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Rows as float64 scaled to unit length; zeros stay zeros."""
     rows = rows.astype(np.float64)
@@ -165,24 +133,50 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
     return rows / np.where(length > 0, length, 1.0)
 
 
-def _block(left: tuple, right: tuple, metric: str) -> np.ndarray:
-    """(BLOCK, BLOCK) distances of two prepared blocks."""
-    (a, a_square, a_zero), (b, b_square, b_zero) = left, right
-    lengths = a_square[:, None] + b_square
-    square = a @ b.T
-    square *= -2.0
-    square += lengths
-    rows, columns = np.nonzero(square <= CLOSE * lengths)
-    step = max(1, BATCH // a.shape[1])
+def _finish(metric: str) -> Callable[[Rows, Rows, np.ndarray], np.ndarray]:
+    return _euclidean if metric == "euclidean" else _cosine
+
+
+def _euclidean(left: Rows, right: Rows, block: np.ndarray) -> np.ndarray:
+    """Products to Euclidean distances, in place."""
+    lengths = left.square[:, None] + right.square
+    block *= -2.0
+    block += lengths
+    lengths *= CLOSE
+    for rows, columns in _close(block <= lengths, left):
+        difference = left.vectors[rows].astype(np.float64) - right.vectors[columns]
+        block[rows, columns] = np.square(difference).sum(axis=1)
+    return np.sqrt(block, out=block)
+
+
+def _cosine(left: Rows, right: Rows, block: np.ndarray) -> np.ndarray:
+    """Products to cosine distances, in place."""
+    lengths = left.square[:, None] + right.square
+    block *= -2.0
+    block += lengths
+    change = left.excess[:, None] - right.excess  # |x|^2 - |y|^2
+    change /= np.maximum(left.length[:, None] + right.length, np.finfo(np.float64).tiny)
+    block -= np.square(change, out=change)
+    lengths *= CLOSE
+    close = block <= lengths
+    np.multiply(4 * left.length[:, None], right.length, out=lengths)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        block /= lengths
+    for rows, columns in _close(close, left):
+        difference = unit_rows(left.vectors[rows]) - unit_rows(right.vectors[columns])
+        block[rows, columns] = 0.25 * np.square(difference).sum(axis=1)
+    np.minimum(block, 1.0, out=block)
+    nothing, neither = left.length == 0, right.length == 0
+    block[nothing] = 0.5
+    block[:, neither] = 0.5
+    block[np.ix_(nothing, neither)] = 0.0
+    return block
+
+
+def _close(close: np.ndarray, left: Rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and columns of the pairs to be computed again, some at a time."""
+    rows, columns = np.nonzero(close)
+    step = max(1, BATCH // left.vectors.shape[1])
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
-        difference = a[rows[part]] - b[columns[part]]
-        square[rows[part], columns[part]] = np.square(difference).sum(axis=1)
-    if metric == "euclidean":
-        return np.sqrt(square, out=square)
-    square *= 0.25
-    np.minimum(square, 1.0, out=square)
-    square[a_zero] = 0.5
-    square[:, b_zero] = 0.5
-    square[np.ix_(a_zero, b_zero)] = 0.0
-    return square
+        yield rows[part], columns[part]

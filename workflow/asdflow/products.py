@@ -1,0 +1,173 @@
+"""Inner products of clips about a common centre: what distances and principal axes are made of.
+
+Centring changes no difference, but an offset common to all clips would swallow the digits of a product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from asdflow.linear import BLOCK, blocks, one_blas_thread, padded, shared_out
+
+#: Values that hold centred rows of x at most; beyond, they are centred again for every block of y.
+KEEP = 2**26
+#: Bits of a centre. Few, so that the order of the rows, which decides the last bits of a mean, is not seen.
+BITS = 12
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Vectors (n, D) as they are, and what is known of their places about a centre c, each (n,) float64.
+
+    Attributes
+    ----------
+    vectors : (n, D) float
+    square : |x - c|^2
+    excess : |x|^2 - |c|^2
+    length : |x|
+    """
+
+    vectors: np.ndarray
+    square: np.ndarray
+    excess: np.ndarray
+    length: np.ndarray
+
+    @classmethod
+    def joined(cls, vectors: np.ndarray, parts: Mapping[int, Rows]) -> Rows:
+        """Of all vectors, from parts by their first row."""
+        ordered = [parts[first] for first in sorted(parts)]
+        of_all = {name: np.concatenate([getattr(part, name) for part in ordered]) for name in _DESCRIBED}
+        return cls(vectors, **of_all)
+
+    def part(self, some: slice | np.ndarray) -> Rows:
+        """Some of the rows."""
+        return Rows(self.vectors[some], *(getattr(self, name)[some] for name in _DESCRIBED))
+
+
+_DESCRIBED = ("square", "excess", "length")
+
+
+@dataclass(frozen=True)
+class Products:
+    """(x - c) (y - c)^T of every row x of one set and every row y of another, in float64.
+
+    Attributes
+    ----------
+    inner : (M, N) float64
+        Entry (i, j) depends on its two rows and the centre alone, bit for bit.
+    left, right : Rows
+    """
+
+    inner: np.ndarray
+    left: Rows
+    right: Rows
+
+    def part(self, rows: np.ndarray) -> Products:
+        """Of some rows of x, which are those of y."""
+        return Products(self.inner[rows[:, None], rows], self.left.part(rows), self.right.part(rows))
+
+
+#: What becomes of a block of products: rows of x, rows of y, the block (which may be changed) to another.
+Finish = Callable[[Rows, Rows, np.ndarray], np.ndarray]
+
+
+def products(x: np.ndarray, y: np.ndarray, threads: int | None = None) -> Products:
+    """All products of two sets about the centre of y; each pair once where x is y."""
+    return Products(*in_blocks(x, y, lambda left, right, block: block, threads=threads))
+
+
+def in_blocks(
+    x: np.ndarray,
+    y: np.ndarray,
+    finish: Finish,
+    *,
+    lengths: bool = True,
+    threads: int | None = None,
+    keep: int = KEEP,
+) -> tuple[np.ndarray, Rows, Rows]:
+    """What `finish` makes of the blocks of products about the centre of y, (M, N) float64, and the rows.
+
+    Parameters
+    ----------
+    x, y : (M, D) and (N, D) float
+        If x is y, each pair is computed once and mirrored: `finish` must be symmetric.
+    lengths : bool
+        Whether excess and length of the rows are wanted.
+    threads : int, optional
+        Default: `asdflow.linear.workers()`. Changes no bit of the result, nor does `keep`.
+    keep : int
+        Values of x held centred at a time: the memory beside the result, but for a block of y a thread.
+    """
+    result = np.empty((len(x), len(y)))
+    centre = centre_of(y)
+    known: tuple[dict[int, Rows], dict[int, Rows]] = {}, {}
+    share = max(BLOCK, keep // max(1, x.shape[1]) // BLOCK * BLOCK)
+
+    def block(of: np.ndarray, rows: slice, side: int) -> Block:
+        made = Block.of(of[rows], centre, lengths)
+        known[side][rows.start] = made.rows
+        return made
+
+    with one_blas_thread():
+        for start in range(0, len(x), share):
+            some = [rows for rows in blocks(len(x)) if start <= rows.start < start + share]
+            lefts = {rows.start: block(x, rows, 0) for rows in some}
+
+            def column(columns: slice, lefts: dict[int, Block] = lefts) -> None:
+                same = x is y and columns.start in lefts
+                right = lefts[columns.start] if same else block(y, columns, 1)
+                for first, left in lefts.items():
+                    if x is y and first > columns.start:
+                        continue
+                    size = left.size, right.size
+                    part = np.ascontiguousarray((left.centred @ right.centred.T)[: size[0], : size[1]])
+                    result[first : first + size[0], columns] = finish(left.rows, right.rows, part)
+
+            shared_out(column, blocks(len(y)), threads)
+    if x is y:
+        lower = np.tril_indices(-(-len(x) // BLOCK), -1)
+        for i, j in zip(*(index * BLOCK for index in lower), strict=True):
+            result[i : i + BLOCK, j : j + BLOCK] = result[j : j + BLOCK, i : i + BLOCK].T
+    left = Rows.joined(x, known[0])
+    return result, left, left if x is y else Rows.joined(y, known[1])
+
+
+@dataclass(frozen=True)
+class Block:
+    """At most BLOCK rows: centred and filled up with zeros, and described."""
+
+    centred: np.ndarray
+    rows: Rows
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, centre: np.ndarray, lengths: bool) -> Block:
+        """Centre and describe (n, D) vectors."""
+        exact = vectors.astype(np.float64)
+        centred = exact - centre
+        square = _dot(centred, centred)
+        nothing = np.zeros(0)
+        excess = square + 2 * _dot(centred, np.broadcast_to(centre, centred.shape)) if lengths else nothing
+        length = np.sqrt(_dot(exact, exact)) if lengths else nothing
+        return cls(padded(centred), Rows(vectors, square, excess, length))
+
+    @property
+    def size(self) -> int:
+        """Rows that are not filling."""
+        return len(self.rows.vectors)
+
+
+def centre_of(y: np.ndarray) -> np.ndarray:
+    """(D,) mean of the rows, of few bits."""
+    total = np.zeros(y.shape[1])
+    for rows in blocks(len(y)):
+        total += y[rows].sum(axis=0, dtype=np.float64)
+    mantissa, exponent = np.frexp(total / len(y))
+    return np.ldexp(np.round(mantissa * 2**BITS) / 2**BITS, exponent)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n,) sums of a row of a times the same row of b."""
+    return np.einsum("ij,ij->i", a, b)
