@@ -12,16 +12,16 @@ from functools import cached_property
 
 import numpy as np
 
+from asdflow.backends._points import Points
+from asdflow.bank import Bank
 from asdflow.errors import DataError
 from asdflow.linear import product
-from asdflow.mixtures import MixedReferences
+from asdflow.mixtures import MixedReferences, Recipe
+from asdflow.neighbours import as_slice
 from asdflow.references import References
 
 #: Axes whose scatter is below this share of the largest are noise of the decomposition.
 NOISE = 1e-13
-
-#: (M, D) vectors to their coordinates (M, r) and their squared distance (M,) from the span.
-Projection = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class Spectrum:
     dimensions : int
         Dimensions D of the space.
     project : callable
-        Vectors of the space to coordinates and what lies beside the span.
+        Points to their coordinates (M, r), and their squared distance (M,) from the span.
     """
 
     scatter: np.ndarray
     coordinates: np.ndarray
     dimensions: int
-    project: Projection
+    project: Callable[[Points], tuple[np.ndarray, np.ndarray]]
 
     @property
     def size(self) -> int:
@@ -64,58 +64,100 @@ class Spectrum:
 def of_references(references: References) -> Spectrum:
     """Axes of references; detectors share them."""
     bank = references.bank
-    whole = bank.remember("spectrum", lambda: spectrum(bank.vectors)) if bank.size > 1 else None
+    whole = bank.remember("spectrum", lambda: spectrum(bank)) if bank.size > 1 else None
     if isinstance(references, MixedReferences) and whole is not None:
-        return references.remember("spectrum", lambda: _mixed(whole, references.mixed(whole.coordinates)))
-    return whole if whole is not None else spectrum(references.vectors)
+        return references.remember("spectrum", lambda: _mixed(whole, references))
+    return whole if whole is not None else spectrum(bank)
 
 
-def spectrum(vectors: np.ndarray) -> Spectrum:
-    """Axes of (R, D) vectors. Raises DataError when all vectors are the same, or there is one only."""
-    vectors = vectors.astype(np.float64)
-    mean = vectors.mean(axis=0)
-    centred = vectors - mean
-    if not (np.abs(centred) > 1e-12 * np.abs(vectors).max()).any():
+def spectrum(bank: Bank, clips: np.ndarray | None = None) -> Spectrum:
+    """Axes of all clips or of some. Raises DataError when all are the same, or there is one only."""
+    vectors = bank.vectors if clips is None else bank.vectors[clips]
+    if not _spread(vectors):
         raise DataError(
             "bank",
             f"holds {len(vectors)} clip(s) without any spread",
             "A covariance needs clips that differ: give more train clips, or choose backend knn.",
         )
-    dimensions = vectors.shape[1]
-    small = len(vectors) <= dimensions
-    values, axes = _decomposed(product(centred, centred) if small else product(centred.T, centred.T))
-    if small:
-        root = np.sqrt(values)
-        coordinates, basis = axes * root, np.ascontiguousarray((axes / root).T)
-    else:
-        basis = np.ascontiguousarray(axes.T)
-        coordinates = product(centred, basis)
-    full = len(values) == dimensions
+    if len(vectors) <= vectors.shape[1]:
+        return _from_products(bank, np.arange(bank.size) if clips is None else clips)
+    exact = vectors.astype(np.float64)
+    mean = exact.mean(axis=0)
+    exact -= mean
+    values, axes = _decomposed(product(exact.T, exact.T))
+    basis = np.ascontiguousarray(axes.T)
+    full = len(values) == exact.shape[1]
 
-    def project(others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        away = others.astype(np.float64) - mean
-        along = product(product(away, centred) if small else away, basis)
+    def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
+        away = points.vectors - mean
+        along = product(away, basis)
         beside = np.zeros(len(away)) if full else np.square(away).sum(axis=1) - np.square(along).sum(axis=1)
         return along, np.maximum(beside, 0.0)
 
-    return Spectrum(values, coordinates, dimensions, project)
+    return Spectrum(values, product(exact, basis), exact.shape[1], project)
 
 
-def _mixed(whole: Spectrum, rows: np.ndarray) -> Spectrum:
-    """Axes of weighted means of clips, given in the axes of the clips: they lie in the same span."""
-    mean = rows.mean(axis=0)
-    centred = rows - mean
-    values, axes = _decomposed(product(centred.T, centred.T))
+def _from_products(bank: Bank, clips: np.ndarray) -> Spectrum:
+    """Axes of clips that are no more than there are dimensions."""
+    columns = as_slice(clips)
+    square = bank.products().inner[columns][:, columns]
+    means = square.mean(axis=1)
+    centre = means.mean()  # |m - c|^2, m the mean of these clips and c the centre of the products
+    values, axes = _decomposed(square - means[:, None] - means + centre)
+    root = np.sqrt(values)
+    basis = np.ascontiguousarray((axes / root).T)
+    full = len(values) == bank.dimensions
+
+    def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
+        inner = points.inner[:, columns]
+        own = inner.mean(axis=1)  # <x - c, m - c>
+        along = product(inner - own[:, None] - means + centre, basis)
+        if full:
+            return along, np.zeros(len(along))
+        beside = points.square - 2 * own + centre - np.square(along).sum(axis=1)
+        return along, np.maximum(beside, 0.0)
+
+    return Spectrum(values, axes * root, bank.dimensions, project)
+
+
+def _mixed(whole: Spectrum, references: MixedReferences) -> Spectrum:
+    """Axes of weighted means of clips, which lie in the span of the clips."""
+    mean = references.mixed(whole.coordinates).mean(axis=0)
+    values, axes = _decomposed(_scatter(whole, references.recipe, mean))
     basis = np.ascontiguousarray(axes.T)
+    coordinates = references.mixed(product(whole.coordinates, basis)) - basis @ mean
 
-    def project(others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        away, beside = whole.project(others)
+    def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
+        away, beside = whole.project(points)
         away = away - mean
         along = product(away, basis)
         lost = np.square(away).sum(axis=1) - np.square(along).sum(axis=1)
         return along, beside + np.maximum(lost, 0.0)
 
-    return Spectrum(values, product(centred, basis), whole.dimensions, project)
+    return Spectrum(values, coordinates, whole.dimensions, project)
+
+
+def _scatter(whole: Spectrum, recipe: Recipe, mean: np.ndarray) -> np.ndarray:
+    """(r, r) scatter about their mean of W Z, W the weights of a recipe and Z the clips' coordinates.
+
+    It is Z^T (W^T W) Z less that of the mean. Z^T Z is diagonal, and W^T W is 1 on the diagonal and 0 beside
+    it but for the few clips that are mixed with others, are missing, or stand for themselves twice.
+    """
+    alone = np.count_nonzero(recipe.weights, axis=1) == 1
+    itself = recipe.parents[alone, recipe.weights[alone].argmax(axis=1)]
+    usual = np.bincount(itself, minlength=whole.size) == 1
+    usual[recipe.parents[~alone][recipe.weights[~alone] != 0]] = False
+    some = np.flatnonzero(~usual)
+    weights = recipe.matrix(whole.size)[:, some]
+    change = weights.T @ weights - np.eye(len(some))
+    z = whole.coordinates[some]
+    return np.diag(whole.scatter) + z.T @ change @ z - recipe.size * np.outer(mean, mean)
+
+
+def _spread(vectors: np.ndarray) -> bool:
+    """Whether the rows differ by more than rounding."""
+    least = 1e-12 * np.abs(vectors).max()
+    return any((np.abs(row - vectors[0]) > least).any() for row in vectors[1:])
 
 
 def _decomposed(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

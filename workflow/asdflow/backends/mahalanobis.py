@@ -11,6 +11,7 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_both_domains
+from asdflow.backends._points import Points
 from asdflow.backends._shrinkage import Covariance, covariance, left_out, own_distances
 from asdflow.backends._spectrum import Spectrum, of_references, spectrum
 from asdflow.bank import SOURCE, TARGET, Bank, Queries
@@ -69,7 +70,7 @@ class Mahalanobis(Backend):
         require_both_domains("backend mahalanobis (selective)", references.domain)
         bank = references.bank
         source = np.flatnonzero(bank.domain == SOURCE)
-        axes = bank.remember("source spectrum", lambda: spectrum(bank.vectors[source]))
+        axes = bank.remember("source spectrum", lambda: spectrum(bank, source))
         target = np.flatnonzero(references.domain == TARGET)
         recipe = plain(references).take(target)
         return FittedSelective(
@@ -79,7 +80,7 @@ class Mahalanobis(Backend):
 
 @dataclass(frozen=True)
 class Means:
-    """Means of the target references, all of them or those that remain without a clip.
+    """Means of the target references, all of them or those that remain without a clip, by their weights.
 
     Attributes
     ----------
@@ -94,20 +95,13 @@ class Means:
     owners: np.ndarray
 
     def full(self) -> np.ndarray:
-        """(D,) mean of all."""
-        return self._vectors(self.weights.mean(axis=0, keepdims=True))[0]
+        """(1, N) weights of the clips in the mean of all."""
+        return self.weights.mean(axis=0, keepdims=True)
 
     def without(self, clips: np.ndarray) -> np.ndarray:
-        """(n, D) mean that remains without each of the clips; NaN where none does."""
+        """(n, N) weights of the clips in the mean that remains without each of these; 0 where none does."""
         kept = [self.weights[~(self.owners == clip).any(axis=1)] for clip in clips]
-        mean = np.array(
-            [part.mean(axis=0) if len(part) else np.full(self.bank.size, np.nan) for part in kept]
-        )
-        return self._vectors(mean)
-
-    def _vectors(self, weights: np.ndarray) -> np.ndarray:
-        used = np.flatnonzero(weights.any(axis=0))
-        return weights[:, used] @ self.bank.vectors[used].astype(np.float64)
+        return np.array([part.mean(axis=0) if len(part) else np.zeros(self.bank.size) for part in kept])
 
 
 @dataclass(frozen=True)
@@ -120,7 +114,8 @@ class FittedPooled(Fitted):
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) squared distances."""
-        return self.covariance.squared_length(*self.axes.project(queries.vectors))
+        points = Points(self.references.bank, queries)
+        return self.covariance.squared_length(*self.axes.project(points))
 
     def self_scores(self) -> np.ndarray:
         """(N,) exact: every estimate is made without the clip."""
@@ -146,44 +141,39 @@ class FittedSelective(Fitted):
 
     def domain_scores(self, queries: Queries) -> np.ndarray:
         """(2, M) squared distances to the source mean and to the target mean."""
-        along, beside = self.axes.project(queries.vectors)
-        return np.stack(
-            [
-                self.covariance.squared_length(along, beside),
-                self._from(queries.vectors, along, *self._full_mean),
-            ]
-        )
+        points = Points(self.bank, queries)
+        along, beside = self.axes.project(points)
+        to_source = self.covariance.squared_length(along, beside)
+        return np.stack([to_source, self._from(points, along, *self._full_mean)])
 
     @cached_property
-    def _full_mean(self) -> tuple[np.ndarray, np.ndarray]:
-        """(1, D) mean of all target references, and its (1, r) coordinates."""
-        mean = self.target.full()[None]
+    def _full_mean(self) -> tuple[Points, np.ndarray]:
+        """Mean of all target references, and its (1, r) coordinates."""
+        mean = Points(self.bank, weights=self.target.full())
         return mean, self.axes.project(mean)[0]
 
     def domain_self_scores(self) -> np.ndarray:
         """(2, N) exact: infinite to the target mean for the only target clip."""
         source, target = (np.flatnonzero(self.bank.domain == one) for one in (SOURCE, TARGET))
-        vectors, means = self.bank.vectors[target], self.target.without(target)
-        left_alone = np.isnan(means).any(axis=1)
-        means[left_alone] = 0.0
-        rows = np.concatenate([vectors.astype(np.float64), means, self.target.full()[None]])
-        along, beside = self.axes.project(rows)  # at once: a product has the size of a block at least
-        of_clips, of_means = slice(0, len(target)), slice(len(target), 2 * len(target))
+        clips = Points(self.bank, weights=np.eye(self.bank.size)[target])
+        means = Points(self.bank, weights=self.target.without(target))
+        left_alone = ~means.weights.any(axis=1)
+        along, beside = self.axes.project(clips)
+        mean = Points(self.bank, weights=self.target.full())
+        to_mean, off_mean = self.axes.project(mean)
         left = left_out(self.axes)
         result = np.empty((2, self.bank.size))
         result[0, source] = left.own_distance()
-        result[1, source] = left.distance_from(along[-1], float(beside[-1]))
-        result[0, target] = self.covariance.squared_length(along[of_clips], beside[of_clips])
-        result[1, target] = self._from(vectors, along[of_clips], means, along[of_means])
+        result[1, source] = left.distance_from(to_mean[0], float(off_mean[0]))
+        result[0, target] = self.covariance.squared_length(along, beside)
+        result[1, target] = self._from(clips, along, means, self.axes.project(means)[0])
         result[1, target[left_alone]] = np.inf
         return result
 
-    def _from(
-        self, vectors: np.ndarray, along: np.ndarray, means: np.ndarray, offset: np.ndarray
-    ) -> np.ndarray:
-        """(M,) squared Mahalanobis lengths of (M, D) vectors from (M or 1, D) means, with both projected."""
+    def _from(self, points: Points, along: np.ndarray, means: Points, offset: np.ndarray) -> np.ndarray:
+        """(M,) squared Mahalanobis lengths of points from means (one each or one), both projected."""
         away = along - offset
         if self.axes.full:
             return self.covariance.squared_length(away, np.zeros(len(away)))
-        lost = np.square(vectors.astype(np.float64) - means).sum(axis=1) - np.square(away).sum(axis=1)
+        lost = points.square_from(means) - np.square(away).sum(axis=1)
         return self.covariance.squared_length(away, np.maximum(lost, 0.0))

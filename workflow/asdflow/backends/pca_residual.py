@@ -11,6 +11,7 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._downdate import Cut, poles
+from asdflow.backends._points import Points
 from asdflow.backends._removal import Removal
 from asdflow.backends._spectrum import Spectrum, of_references
 from asdflow.bank import Queries
@@ -93,7 +94,7 @@ class FittedPCAResidual(Fitted):
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) squared residuals."""
         kept = self.backend.kept(self.axes.scatter, self.axes.scatter.sum())
-        coordinates, beside = self.axes.project(queries.vectors)
+        coordinates, beside = self.axes.project(Points(self.references.bank, queries))
         return np.square(coordinates[:, kept:]).sum(axis=1) + beside
 
     def self_scores(self) -> np.ndarray:
