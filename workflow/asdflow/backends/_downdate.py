@@ -25,6 +25,8 @@ from asdflow.linear import product
 #: Poles closer than this share of the largest are one pole of higher multiplicity.
 SAME = 1e-13
 ROUNDS = 60
+#: Rounding of f, in units of what it is summed from: below it a root cannot be told from its surroundings.
+NOISE = 1e-15
 #: Distance of the nodes in u: the error of the midpoint rule is exp(-pi^2 / STEP).
 STEP = 0.3
 #: Where the integrals end, in units of the largest eigenvalue: they decay as 1 / y^2.
@@ -132,32 +134,51 @@ def nodes(scale: float, end: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _root(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) how far the eigenvalue below pole k lies from it, (n,) squared part of z along its axis."""
-    gap = value[k] - (value[k + 1] if k + 1 < len(value) else 0.0)
+    """(n,) how far the eigenvalue below pole k lies from it, (n,) squared part of z along its axis.
+
+    Beside the two poles next to the root, the others are taken for a constant and for a change of one pole's
+    weight, such that value and slope are met. The nearer pole keeps its own weight ("fixed weight", Li), or
+    a root that almost touches it would be approached by halving the interval.
+    """
+    last = k + 1 == len(value)
+    gap = value[k] - (0.0 if last else value[k + 1])
     difference = value - value[k]  # so that g_j - t = difference + delta
+    weight = beta * weight
+    own, next_one = weight[:, k], np.zeros(len(weight)) if last else weight[:, k + 1]
     low, high = np.zeros(len(weight)), np.full(len(weight), gap)
-    delta = np.clip(beta * weight[:, k], 1e-3 * gap, 0.5 * gap)
+    delta, near = np.full(len(weight), 0.5 * gap), np.zeros(len(weight), dtype=bool)
     rest = np.arange(len(weight))
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         d = delta[rest]
-        term = beta * weight[rest] / (difference + d[:, None])
-        slope = term / (difference + d[:, None])
+        share = difference + d[:, None]
+        np.divide(1.0, share, out=share)
+        term = share * (weight if len(rest) == len(weight) else weight[rest])
         left, right = term[:, : k + 1].sum(axis=1), term[:, k + 1 :].sum(axis=1)
         excess = left + right - 1.0
+        rounding = NOISE * (left - right + 1.0)
+        term *= share
+        slope = term.sum(axis=1)
+        if number == 0:
+            near = excess <= 0
         low[rest] = np.where(excess > 0, d, low[rest])
         high[rest] = np.where(excess <= 0, d, high[rest])
-        left_slope, right_slope = slope[:, : k + 1].sum(axis=1), slope[:, k + 1 :].sum(axis=1)
-        b1, b2 = left_slope * d**2, right_slope * (d - gap) ** 2
-        a = left - left_slope * d + right - right_slope * (d - gap) - 1.0
+        away = d - gap
+        b1, b2 = own[rest], next_one[rest]
+        fitted_1 = np.maximum(slope - b2 / away**2, 0.0) * d**2
+        fitted_2 = np.maximum(slope - b1 / d**2, 0.0) * away**2
+        b1, b2 = np.where(near[rest], b1, fitted_1), np.where(near[rest], fitted_2, b2)
+        a = excess - b1 / d - b2 / away
         step = _between(a, b1 + b2 - a * gap, -b1 * gap)
         outside = ~((step > low[rest]) & (step < high[rest]))
         new = np.where(outside, 0.5 * (low[rest] + high[rest]), step)
-        delta[rest] = new
-        rest = rest[np.abs(new - d) > 4e-16 * gap + 1e-14 * np.minimum(d, gap - d)]
+        found = np.abs(excess) <= rounding
+        delta[rest] = np.where(found, d, new)
+        moving = np.abs(new - d) > 4e-16 * gap + 1e-14 * np.minimum(d, gap - d)
+        rest = rest[moving & ~found]
         if not len(rest):
             break
     slope = (weight / np.square(difference + delta[:, None])).sum(axis=1)
-    return delta, 1.0 / (beta**2 * slope)
+    return delta, 1.0 / (beta * slope)
 
 
 def _between(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:

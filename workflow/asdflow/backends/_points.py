@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 
 from asdflow.bank import Bank, Queries
-from asdflow.linear import product
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,8 @@ class Points:
         """(M, N) float64 products with the bank's clips, about the centre of its products."""
         if self.queries is not None:
             return self.queries.products().inner
-        return product(self.weights, self.bank.products().inner)
+        used = np.flatnonzero(self.weights.any(axis=0))
+        return self.weights[:, used] @ self.bank.products().inner[used]
 
     @cached_property
     def square(self) -> np.ndarray:

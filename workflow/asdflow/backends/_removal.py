@@ -54,13 +54,36 @@ class Removal:
             reach = number - 1 + len(self.removed)  # eigenvalues fall by as many places at most (Weyl)
             high = float(self.value[number - 1]) if number <= len(self.value) else 0.0
             low = float(self.value[reach]) * (1 - 1e-12) if reach < len(self.value) else 0.0
-            while high - low > PRECISION * high:
-                middle = 0.5 * (low + high)
-                low, high = (middle, high) if self._above(middle) >= number else (low, middle)
-                if high < SMALLEST * self.value[0]:
-                    return 0.0
-            self._known[number] = 0.5 * (low + high)
+            self._known[number] = self._between(low, high, number)
         return self._known[number]
+
+    def _between(self, low: float, high: float, number: int) -> float:
+        """The eigenvalue of this number, which lies in [low, high]: by halves, and by the Illinois rule.
+
+        The rule (Dowell and Jarratt 1971) needs both ends in one interval between two of the values g, where
+        the number that changes its sign at the eigenvalue is continuous.
+        """
+        below: tuple[int, float] | None = None  # values above the end, and the number there
+        above: tuple[int, float] | None = None
+        moved = ""
+        while high - low > PRECISION * high:
+            middle = 0.5 * (low + high)
+            if below is not None and above is not None and below[0] == above[0]:
+                margin = 0.4 * PRECISION * high
+                middle = low + (high - low) * below[1] / (below[1] - above[1])
+                middle = min(max(middle, low + margin), high - margin)
+            larger, sign = self._crossing(middle, number)
+            if sign > 0:
+                if moved == "low" and above is not None:
+                    above = above[0], 0.5 * above[1]
+                low, below, moved = middle, (larger, sign), "low"
+            else:
+                if moved == "high" and below is not None:
+                    below = below[0], 0.5 * below[1]
+                high, above, moved = middle, (larger, sign), "high"
+            if high < SMALLEST * self.value[0]:
+                return 0.0
+        return 0.5 * (low + high)
 
     def behind(self, z: np.ndarray, number: int) -> tuple[float, float, float]:
         """Squared length of z off the first axes, and the sum and the last of their eigenvalues."""
@@ -85,12 +108,16 @@ class Removal:
         lost = 0.5 * (np.square(z).sum() - 2 / np.pi * (resolvent @ dy))
         return max(float(lost), 0.0), float(kept), smallest
 
-    def _above(self, c: float) -> int:
-        """How many eigenvalues are larger than c."""
+    def _crossing(self, c: float, number: int) -> tuple[int, float]:
+        """How many of the values g are larger than c, and what is positive if `number` eigenvalues are."""
         away = self.value - c
         away[away == 0] = np.finfo(np.float64).tiny
+        larger = int(np.count_nonzero(away > 0))
         small = np.eye(len(self.removed)) - (self.removed / away) @ self.removed.T
-        return int((away > 0).sum() + (np.linalg.eigvalsh(small) > 0).sum() - len(small))
+        place = larger - number  # of the eigenvalues of `small`, ascending, that has to be positive
+        if place < 0:
+            return larger, -1.0
+        return larger, 1.0 if place >= len(small) else float(np.linalg.eigvalsh(small)[place])
 
     def _decomposed(self, z: np.ndarray, number: int) -> tuple[float, float, float]:
         """`behind` by decomposing the matrix."""

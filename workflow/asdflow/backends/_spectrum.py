@@ -24,7 +24,11 @@ from asdflow.references import References
 NOISE = 1e-13
 
 
-@dataclass(frozen=True)
+#: Points to their coordinates (M, r), and their squared distance (M,) from the span.
+Projection = Callable[[Points], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
 class Spectrum:
     """Axes of R vectors around their mean.
 
@@ -36,14 +40,13 @@ class Spectrum:
         Z in the axes.
     dimensions : int
         Dimensions D of the space.
-    project : callable
-        Points to their coordinates (M, r), and their squared distance (M,) from the span.
+    projection : callable
     """
 
     scatter: np.ndarray
     coordinates: np.ndarray
     dimensions: int
-    project: Callable[[Points], tuple[np.ndarray, np.ndarray]]
+    projection: Projection
 
     @property
     def size(self) -> int:
@@ -54,6 +57,12 @@ class Spectrum:
     def full(self) -> bool:
         """The axes span the whole space."""
         return len(self.scatter) == self.dimensions
+
+    def project(self, points: Points) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates (M, r) of points, and squared distances (M,) from the span; not to be written to."""
+        if points.queries is None:
+            return self.projection(points)
+        return points.queries.remember(("projected", self), lambda: self.projection(points))
 
     @cached_property
     def squares(self) -> np.ndarray:
@@ -156,7 +165,7 @@ def _scatter(whole: Spectrum, recipe: Recipe, mean: np.ndarray) -> np.ndarray:
 
 def _spread(vectors: np.ndarray) -> bool:
     """Whether the rows differ by more than rounding."""
-    least = 1e-12 * np.abs(vectors).max()
+    least = 1e-12 * max(vectors.max(), -vectors.min())
     return any((np.abs(row - vectors[0]) > least).any() for row in vectors[1:])
 
 

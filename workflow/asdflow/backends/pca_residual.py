@@ -111,25 +111,28 @@ class FittedPCAResidual(Fitted):
         result = np.empty(clips)
         single, several = np.flatnonzero(owned == 1), np.flatnonzero(owned != 1)
         result[single] = self._residuals(axes.coordinates[single]) * (size / (size - 1)) ** 2
+        number = self.backend.kept(axes.scatter, axes.scatter.sum())
         for clip in several:
             rows = np.flatnonzero((owners == clip).any(axis=1))
-            result[clip] = self._without_rows(rows, axes.coordinates[clip])
+            result[clip], number = self._without_rows(rows, axes.coordinates[clip], number)
         return np.maximum(result, 0.0)
 
-    def _without_rows(self, rows: np.ndarray, point: np.ndarray) -> float:
-        """Squared residual of a point in the span from the subspace of the references but some."""
+    def _without_rows(self, rows: np.ndarray, point: np.ndarray, number: int) -> tuple[float, int]:
+        """Squared residual of a point in the span from the subspace of the references but some, and its axes.
+
+        `number` is where the search for how many axes are kept begins.
+        """
         n = self.axes.size - len(rows)
         removed = self.axes.coordinates[rows]
         shift = removed.sum(axis=0)
         left = Removal.of(self.axes.scatter, np.concatenate([removed, shift[None] / np.sqrt(n)]))
-        number = self.backend.kept(self.axes.scatter, self.axes.scatter.sum())
         low, high = 0, len(self.axes.scatter) + 1  # too few axes, and enough
         while True:
             lost, kept, smallest = left.behind(point + shift / n, number)
             step = int(self._step(Cut(lost, np.array(kept), np.array(smallest)), np.array(left.trace)))
             low, high = (number, high) if step > 0 else (low, number)
             if step == 0 or high - low <= 1:
-                return lost
+                return lost, number
             missing = abs(self.backend.variance * left.trace - kept)
             number = min(max(number + step * max(1, int(missing / smallest)), low + 1), high - 1)
 
