@@ -10,6 +10,7 @@ Analysis 88 (2004). With n vectors z around their mean, S = Z^T Z / n, p dimensi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -65,67 +66,79 @@ def covariance(axes: Spectrum) -> Covariance:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """For every vector i the covariance c1 S + c2 I - c3 z z^T that remains without it, z = vector i centred.
+    """For vectors i the covariance c1 S + c2 I - c3 z z^T that remains without one, z = vector i centred.
 
-    S is that of all vectors; c1, c2 and c3 are (R,) float64.
+    S is that of all R vectors. c1, c2 and c3 are (n,) float64, z is (n, r): of the first n vectors.
     """
 
     axes: Spectrum
+    z: np.ndarray
     c1: np.ndarray
     c2: np.ndarray
     c3: np.ndarray
 
     def own_distance(self) -> np.ndarray:
-        """(R,) squared distance of each vector from the mean of the others."""
+        """(n,) squared distance of each vector from the mean of the others."""
         n = self.axes.size
-        q = self._form(self.axes.coordinates, self.axes.coordinates)
-        return (n / (n - 1)) ** 2 * q / (1 - self.c3 * q)
+        return (n / (n - 1)) ** 2 * self._own / (1 - self.c3 * self._own)
 
     def distance_from(self, offset: np.ndarray, beside: float) -> np.ndarray:
-        """(R,) squared distances from a point at `offset` (r,) in the span and root `beside` off it."""
-        z = self.axes.coordinates
-        w = z - offset
-        q = self._form(z, z)
-        cross = self._form(w, z)
-        plain = self._form(w, w)
+        """(n,) squared distances from a point at `offset` (r,) in the span and root `beside` off it."""
+        w = self.z - offset
+        cross = _dot(w, self._scaled)
+        np.square(w, out=w)
+        plain = _dot(w, self._inverse)
         if beside > 0:
             plain = plain + beside / self.c2
-        return plain + self.c3 * cross**2 / (1 - self.c3 * q)  # Sherman-Morrison
+        return plain + self.c3 * cross**2 / (1 - self.c3 * self._own)  # Sherman-Morrison
 
-    def _form(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """(R,) a_i^T (c1_i S + c2_i I)^-1 b_i."""
-        variance = self.axes.scatter / self.axes.size
-        return (a * b / (self.c1[:, None] * variance + self.c2[:, None])).sum(axis=1)
+    @cached_property
+    def _inverse(self) -> np.ndarray:
+        """(n, r) eigenvalues of (c1 S + c2 I)^-1."""
+        result = self.c1[:, None] * (self.axes.scatter / self.axes.size)
+        result += self.c2[:, None]
+        return np.divide(1.0, result, out=result)
+
+    @cached_property
+    def _scaled(self) -> np.ndarray:
+        """(n, r): that times z."""
+        return self._inverse * self.z
+
+    @cached_property
+    def _own(self) -> np.ndarray:
+        """(n,) z^T (c1 S + c2 I)^-1 z."""
+        return _dot(self._scaled, self.z)
 
 
-def left_out(axes: Spectrum) -> LeftOut:
-    """Exact leave-one-out covariances, in O(R r): removing one vector is an update of rank one.
+def left_out(axes: Spectrum, count: int | None = None) -> LeftOut:
+    """Exact leave-one-out covariances of the first vectors (default: all), each in O(r).
 
-    Without vector i, (n - 1) S_i = n S - n / (n - 1) z z^T; trace, |S_i|^2 and the fourth moments follow from
-    the coordinates, so that rho is that of the remaining vectors too.
+    Removing one vector is an update of rank one. Without vector i, (n - 1) S_i = n S - n / (n - 1) z z^T;
+    trace, |S_i|^2 and the fourth moments follow from the coordinates, so that rho is that of the remaining
+    vectors too.
     """
     size, p = axes.size, axes.dimensions
     n = size - 1
-    variance, z, g = axes.scatter / size, axes.coordinates, axes.squares
+    variance, z, g = axes.scatter / size, axes.coordinates[:count], axes.squares[:count]
     _require_others(n)
     a, b = size / n, size / n**2
-    zsz = (np.square(z) * variance).sum(axis=1)
+    zsz = np.square(z) @ variance
     trace = a * variance.sum() - b * g
     square = a**2 * np.square(variance).sum() - 2 * a * b * zsz + (b * g) ** 2
     # |z_j + z_i / n|^4 summed over j != i, expanded; the sum of the z_j is zero.
-    dot = z @ (z.T @ g)
+    dot = z @ (axes.squares @ axes.coordinates)
     fourth = (
-        np.square(g).sum()
+        np.square(axes.squares).sum()
         + 4 / n * dot
         + 4 / n**2 * size * zsz
-        + 2 / n**2 * g * g.sum()
+        + 2 / n**2 * g * axes.squares.sum()
         + size * g**2 / n**4
         - (g * (1 + 1 / n) ** 2) ** 2
     )
     rho = shrinkage(n, p, trace, square, fourth)
     c2 = rho * trace / p
     _require_inverse(c2, axes, n)
-    return LeftOut(axes, (1 - rho) * a, c2, (1 - rho) * b)
+    return LeftOut(axes, z, (1 - rho) * a, c2, (1 - rho) * b)
 
 
 def own_distances(axes: Spectrum, owners: np.ndarray, clips: int) -> np.ndarray:
@@ -135,11 +148,16 @@ def own_distances(axes: Spectrum, owners: np.ndarray, clips: int) -> np.ndarray:
     where it owns several, the update has as many ranks, and one more for the mean.
     """
     owned = np.bincount(owners[owners != NOBODY], minlength=clips)
-    result = left_out(axes).own_distance()[:clips]
+    result = left_out(axes, clips).own_distance()
     for clip in np.flatnonzero(owned > 1):
         rows = np.flatnonzero((owners == clip).any(axis=1))
         result[clip] = _without_rows(axes, rows, axes.coordinates[clip])
     return result
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n,) sums of a row of a times the same row of b."""
+    return np.einsum("ij,ij->i", a, b)
 
 
 def _without_rows(axes: Spectrum, rows: np.ndarray, point: np.ndarray) -> float:

@@ -100,8 +100,8 @@ class Means:
 
     def without(self, clips: np.ndarray) -> np.ndarray:
         """(n, N) weights of the clips in the mean that remains without each of these; 0 where none does."""
-        kept = [self.weights[~(self.owners == clip).any(axis=1)] for clip in clips]
-        return np.array([part.mean(axis=0) if len(part) else np.zeros(self.bank.size) for part in kept])
+        kept = np.array([~(self.owners == clip).any(axis=1) for clip in clips], dtype=np.float64)
+        return kept @ self.weights / np.maximum(kept.sum(axis=1, keepdims=True), 1)
 
 
 @dataclass(frozen=True)
