@@ -14,7 +14,7 @@ import numpy as np
 
 from asdflow.distances import from_products, in_range, matrix, pairwise
 from asdflow.errors import ConfigError, DataError
-from asdflow.products import Products, products
+from asdflow.products import Products, part_count, products, total
 
 SOURCE, TARGET = 0, 1
 #: Products that are kept at most (0.13 GB): both metrics and the principal axes are made of them. Beyond,
@@ -62,8 +62,20 @@ class Embedded:
 
     def _products(self, other: Embedded, bands: int) -> list[Products]:
         """Products with the clips of `other`, band by band."""
+        parts = part_count(self.dimensions)
+        if parts == 1 or parts % bands or self.size * other.size * parts > KEPT:
+            return self.remember(
+                ("products", bands), lambda: [products(*pair) for pair in self._pairs(other, bands)]
+            )
+        known = self.remember(
+            ("products", parts), lambda: [products(*pair) for pair in self._pairs(other, parts)]
+        )
+        if bands == parts:
+            return known
+        each, pairs = parts // bands, self._pairs(other, bands)
         return self.remember(
-            ("products", bands), lambda: [products(*pair) for pair in self._pairs(other, bands)]
+            ("products", bands),
+            lambda: [total(known[each * b : each * (b + 1)], *pairs[b]) for b in range(bands)],
         )
 
     def _distances(self, other: Embedded, metric: str, bands: int) -> np.ndarray:

@@ -11,14 +11,14 @@ exactly 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 
 from asdflow.errors import ConfigError, DataError
 from asdflow.linear import blocks
-from asdflow.products import KEEP, Products, Rows, in_blocks
+from asdflow.products import KEEP, Finish, Products, Rows, in_blocks
 
 Metric = Literal["cosine", "euclidean"]
 METRICS: tuple[str, ...] = ("cosine", "euclidean")
@@ -85,7 +85,8 @@ def from_products(products: Products, metric: str) -> np.ndarray:
     finish = _finish(metric)
     result = np.empty(products.inner.shape)
     for rows in blocks(len(result)):
-        result[rows] = finish(products.left.part(rows), products.right, products.inner[rows].copy())
+        block, diagonal = products.inner[rows].copy(), rows.start if products.left is products.right else None
+        result[rows] = finish(products.left.part(rows), products.right, block, diagonal)
     return result
 
 
@@ -133,50 +134,62 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
     return rows / np.where(length > 0, length, 1.0)
 
 
-def _finish(metric: str) -> Callable[[Rows, Rows, np.ndarray], np.ndarray]:
+def _finish(metric: str) -> Finish:
     return _euclidean if metric == "euclidean" else _cosine
 
 
-def _euclidean(left: Rows, right: Rows, block: np.ndarray) -> np.ndarray:
+def _euclidean(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None) -> np.ndarray:
     """Products to Euclidean distances, in place."""
     lengths = left.square[:, None] + right.square
     block *= -2.0
     block += lengths
     lengths *= CLOSE
-    for rows, columns in _close(block <= lengths, left):
+    for rows, columns in _close(block <= lengths, left, diagonal):
         difference = left.vectors[rows].astype(np.float64) - right.vectors[columns]
         block[rows, columns] = np.square(difference).sum(axis=1)
+    _clear(block, diagonal)
     return np.sqrt(block, out=block)
 
 
-def _cosine(left: Rows, right: Rows, block: np.ndarray) -> np.ndarray:
+def _cosine(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None) -> np.ndarray:
     """Products to cosine distances, in place."""
     lengths = left.square[:, None] + right.square
     block *= -2.0
     block += lengths
     change = left.excess[:, None] - right.excess  # |x|^2 - |y|^2
-    change /= np.maximum(left.length[:, None] + right.length, np.finfo(np.float64).tiny)
+    a, b = left.length, right.length
+    change /= np.maximum(a[:, None] + b, np.finfo(np.float64).tiny)
     block -= np.square(change, out=change)
     lengths *= CLOSE
     close = block <= lengths
-    np.multiply(4 * left.length[:, None], right.length, out=lengths)
+    np.multiply(4 * a[:, None], b, out=lengths)
     with np.errstate(invalid="ignore", divide="ignore"):
         block /= lengths
-    for rows, columns in _close(close, left):
+    for rows, columns in _close(close, left, diagonal):
         difference = unit_rows(left.vectors[rows]) - unit_rows(right.vectors[columns])
         block[rows, columns] = 0.25 * np.square(difference).sum(axis=1)
     np.minimum(block, 1.0, out=block)
-    nothing, neither = left.length == 0, right.length == 0
-    block[nothing] = 0.5
-    block[:, neither] = 0.5
-    block[np.ix_(nothing, neither)] = 0.0
+    block[a == 0] = 0.5
+    block[:, b == 0] = 0.5
+    block[np.ix_(a == 0, b == 0)] = 0.0
+    _clear(block, diagonal)
     return block
 
 
-def _close(close: np.ndarray, left: Rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows and columns of the pairs to be computed again, some at a time."""
+def _close(close: np.ndarray, left: Rows, diagonal: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and columns of the pairs to be computed again, some at a time; not of a vector with itself."""
     rows, columns = np.nonzero(close)
+    if diagonal is not None:
+        others = columns != rows + diagonal
+        rows, columns = rows[others], columns[others]
     step = max(1, BATCH // left.vectors.shape[1])
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
         yield rows[part], columns[part]
+
+
+def _clear(block: np.ndarray, diagonal: int | None) -> None:
+    """A vector is at distance 0 from itself."""
+    if diagonal is not None:
+        place = np.arange(len(block))
+        block[place, diagonal + place] = 0.0

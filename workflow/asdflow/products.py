@@ -1,11 +1,13 @@
 """Inner products of clips about a common centre: what distances and principal axes are made of.
 
 Centring changes no difference, but an offset common to all clips would swallow the digits of a product.
+A product of long vectors is the sum of those of equal parts, so that frequency bands and whole vectors share
+them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,8 @@ from asdflow.linear import BLOCK, blocks, one_blas_thread, padded, shared_out
 KEEP = 2**26
 #: Bits of a centre. Few, so that the order of the rows, which decides the last bits of a mean, is not seen.
 BITS = 12
+#: Dimensions of a part at least; there is a power of two of them.
+PART = 768
 
 
 @dataclass(frozen=True)
@@ -27,13 +31,18 @@ class Rows:
     vectors : (n, D) float
     square : |x - c|^2
     excess : |x|^2 - |c|^2
-    length : |x|
+    norm : |x|^2
     """
 
     vectors: np.ndarray
     square: np.ndarray
     excess: np.ndarray
-    length: np.ndarray
+    norm: np.ndarray
+
+    @property
+    def length(self) -> np.ndarray:
+        """(n,) float64: |x|."""
+        return np.sqrt(self.norm)
 
     @classmethod
     def joined(cls, vectors: np.ndarray, parts: Mapping[int, Rows]) -> Rows:
@@ -47,7 +56,7 @@ class Rows:
         return Rows(self.vectors[some], *(getattr(self, name)[some] for name in _DESCRIBED))
 
 
-_DESCRIBED = ("square", "excess", "length")
+_DESCRIBED = ("square", "excess", "norm")
 
 
 @dataclass(frozen=True)
@@ -70,13 +79,41 @@ class Products:
         return Products(self.inner[rows[:, None], rows], self.left.part(rows), self.right.part(rows))
 
 
-#: What becomes of a block of products: rows of x, rows of y, the block (which may be changed) to another.
-Finish = Callable[[Rows, Rows, np.ndarray], np.ndarray]
+#: What becomes of a block of products: rows of x, rows of y, the block (which may be changed), and which row
+#: of y is the first one of x, the next one its next; None where they are different sets.
+Finish = Callable[[Rows, Rows, np.ndarray, int | None], np.ndarray]
 
 
 def products(x: np.ndarray, y: np.ndarray, threads: int | None = None) -> Products:
     """All products of two sets about the centre of y; each pair once where x is y."""
-    return Products(*in_blocks(x, y, lambda left, right, block: block, threads=threads))
+    return Products(*in_blocks(x, y, lambda left, right, block, diagonal: block, threads=threads))
+
+
+def total(parts: Sequence[Products], x: np.ndarray, y: np.ndarray) -> Products:
+    """Products of two sets from those of consecutive equal parts of their vectors, bit for bit."""
+    if len(parts) == 1:
+        return parts[0]
+    left, right = (
+        Rows(of, *(_sum([getattr(rows, name) for rows in side]) for name in _DESCRIBED))
+        for of, side in ((x, [part.left for part in parts]), (y, [part.right for part in parts]))
+    )
+    return Products(_sum([part.inner for part in parts]), left, left if x is y else right)
+
+
+def part_count(dimensions: int) -> int:
+    """Equal parts whose products are summed: one below 1,536 dimensions."""
+    count = 1
+    while dimensions % (2 * count) == 0 and dimensions // (2 * count) >= PART:
+        count *= 2
+    return count
+
+
+def _sum(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Sum, one after the other."""
+    result = arrays[0].copy()
+    for array in arrays[1:]:
+        result += array
+    return result
 
 
 def in_blocks(
@@ -123,8 +160,9 @@ def in_blocks(
                     if x is y and first > columns.start:
                         continue
                     size = left.size, right.size
-                    part = np.ascontiguousarray((left.centred @ right.centred.T)[: size[0], : size[1]])
-                    result[first : first + size[0], columns] = finish(left.rows, right.rows, part)
+                    inner = np.ascontiguousarray(left.times(right)[: size[0], : size[1]])
+                    diagonal = 0 if x is y and first == columns.start else None
+                    result[first : first + size[0], columns] = finish(left.rows, right.rows, inner, diagonal)
 
             shared_out(column, blocks(len(y)), threads)
     if x is y:
@@ -147,11 +185,17 @@ class Block:
         """Centre and describe (n, D) vectors."""
         exact = vectors.astype(np.float64)
         centred = exact - centre
-        square = _dot(centred, centred)
-        nothing = np.zeros(0)
-        excess = square + 2 * _dot(centred, np.broadcast_to(centre, centred.shape)) if lengths else nothing
-        length = np.sqrt(_dot(exact, exact)) if lengths else nothing
-        return cls(padded(centred), Rows(vectors, square, excess, length))
+        squares = _dots(centred, centred)
+        excess = norm = np.zeros(0)
+        if lengths:
+            to_centre = _dots(centred, np.broadcast_to(2 * centre, centred.shape))
+            excess = _sum([a + b for a, b in zip(to_centre, squares, strict=True)])
+            norm = _sum(_dots(exact, exact))
+        return cls(padded(centred), Rows(vectors, _sum(squares), excess, norm))
+
+    def times(self, other: Block) -> np.ndarray:
+        """(BLOCK, BLOCK) products: a sum of those of the parts."""
+        return _sum([a @ b.T for a, b in zip(_parts(self.centred), _parts(other.centred), strict=True)])
 
     @property
     def size(self) -> int:
@@ -168,6 +212,10 @@ def centre_of(y: np.ndarray) -> np.ndarray:
     return np.ldexp(np.round(mantissa * 2**BITS) / 2**BITS, exponent)
 
 
-def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n,) sums of a row of a times the same row of b."""
-    return np.einsum("ij,ij->i", a, b)
+def _dots(a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
+    """(n,) sums of a row of a times the same row of b, for each part."""
+    return [np.einsum("ij,ij->i", *pair) for pair in zip(_parts(a), _parts(b), strict=True)]
+
+
+def _parts(rows: np.ndarray) -> list[np.ndarray]:
+    return np.split(rows, part_count(rows.shape[1]), axis=1)
