@@ -95,6 +95,17 @@ def test_a_clip_has_the_same_score_whoever_is_scored_beside_it(name, data):
     np.testing.assert_allclose(alone, together[:3], rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("shape", [(34, 6, 48, 3), (60, 8, 12, 4)], ids=["D > N", "N > D"])
+@pytest.mark.parametrize("name", GRID)
+def test_single_precision_embeddings_give_the_scores_of_double_precision_ones(name, shape):
+    bank, domain, test = clustered(*shape)
+    double = scored(GRID[name], bank, domain, test)
+    single = scored(GRID[name], bank.astype(np.float32), domain, test.astype(np.float32))
+    for of_single, of_double in zip(single, double, strict=True):
+        size = np.abs(of_double).mean()
+        np.testing.assert_allclose(of_single, of_double, rtol=1e-4, atol=1e-4 * size)
+
+
 @pytest.mark.parametrize("backend", backends.REGISTRY.names())
 def test_detectors_that_share_a_bank_give_the_bits_that_they_give_alone(backend, data):
     bank, domain, test = data
