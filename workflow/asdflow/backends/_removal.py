@@ -10,6 +10,7 @@ next to the line are found by bisection.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -42,6 +43,11 @@ class Removal:
         """diag(value) less the sum of v v^T: the vectors are many, but span little."""
         square, axes = np.linalg.eigh(vectors @ vectors.T)
         return cls(value, axes[:, square > 1e-14 * square[-1]].T @ vectors)
+
+    @cached_property
+    def _pairs(self) -> np.ndarray:
+        """(p p, r): products of every two removed rows."""
+        return (self.removed[:, None] * self.removed).reshape(-1, len(self.value))
 
     @property
     def trace(self) -> float:
@@ -92,14 +98,18 @@ class Removal:
             return self._decomposed(z, number)
         c, half = 0.5 * (smallest + following), 0.5 * (smallest - following)
         y, dy = nodes(half, END * self.value[0])
-        share = 1.0 / (self.value - c - 1j * y[:, None])  # (nodes, r)
-        uu = np.einsum("pj,nj,qj->npq", self.removed, share, self.removed, optimize=True)
-        uz = (share * z) @ self.removed.T
+        away = self.value - c
+        share = 1.0 / (
+            np.square(away) + np.square(y)[:, None]
+        )  # (nodes, r): 1 / (g - t) = (away + i y) share
+        both = np.concatenate([share * away, y[:, None] * share])
+        uu = _complex(both @ self._pairs.T).reshape(-1, *(2 * [len(self.removed)]))
+        uz = _complex((both * z) @ self.removed.T)
         inner = np.linalg.solve(np.eye(len(self.removed)) - uu, uz[..., None])[..., 0]
-        resolvent = (share @ np.square(z) + (uz * inner).sum(axis=1)).real
+        resolvent = both[: len(y)] @ np.square(z) + (uz * inner).sum(axis=1).real
         logarithm = np.log1p(-np.linalg.eigvals(uu)).real.sum(axis=1)
-        inside = np.abs(self.value - c) < half  # poles of the quotient that are too close to the line
-        away = np.abs(self.value[inside] - c)
+        inside = np.abs(away) < half  # poles of the quotient that are too close to the line
+        away = np.abs(away[inside])
         logarithm += 0.5 * np.log1p(np.square(away / y[:, None])).sum(axis=1)
         logarithm -= 0.5 * len(away) * np.log1p(np.square(half / y))
         excess = 2 / np.pi * (logarithm @ dy) - (away - half).sum()
@@ -125,3 +135,9 @@ class Removal:
         values, axes = np.maximum(values[::-1], 0.0), axes[:, ::-1]
         lost = np.square(axes[:, number:].T @ z).sum()
         return float(lost), float(values[:number].sum()), float(values[number - 1])
+
+
+def _complex(both: np.ndarray) -> np.ndarray:
+    """Complex numbers from their real parts, followed by their imaginary parts, along the first axis."""
+    real, imaginary = np.split(both, 2)
+    return real + 1j * imaginary
