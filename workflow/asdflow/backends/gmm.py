@@ -11,13 +11,16 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_size
+from asdflow.backends._moments import Moments
 from asdflow.bank import Queries
-from asdflow.clustering import canonical_order, kmeans
+from asdflow.clustering import kmeans
 from asdflow.linear import product
 from asdflow.references import References
 
 #: Values of one batch of leave-one-out parameters.
-BATCH = 2**19
+BATCH = 2**15
+#: Range of products of variances.
+SMALLEST, LARGEST = 1e-250, 1e250
 #: Added to the weight of a component, as in scikit-learn: an empty one stays finite.
 EMPTY = 10 * np.finfo(np.float64).eps
 
@@ -56,29 +59,24 @@ class GMM(Backend):
     def fit(self, references: References) -> Fitted:
         """Expectation maximization."""
         require_size("backend gmm", "components", self.components, references.size, "references in the bank")
-        vectors = references.vectors
-        order = canonical_order(vectors)
-        vectors = vectors[order].astype(np.float64)
-        centre = vectors.mean(axis=0)
-        vectors -= centre
+        table = Moments.of(references)
+        size, order = references.size, table.order
         if self.components == 1:
-            share = np.ones((len(vectors), 1))
+            share = np.ones((size, 1))
         else:
             square = np.square(references.between("euclidean", 1)[0][np.ix_(order, order)])
             labels = kmeans(square, self.components, ("gmm", self.components))
             share = (labels[:, None] == np.arange(self.components)).astype(np.float64)
         likelihood = -np.inf
         for _ in range(self.iterations):
-            model = Model.of(share.sum(axis=0), _moments(share, vectors), self.regularization)
-            log = model.log_likelihoods(vectors)
+            model = Model.of(share.sum(axis=0), table.sums(share), self.regularization)
+            log = model.complete(table.dots(*model.factors))
             total = _log_sum(log)
             before, likelihood = likelihood, total.mean()
             share = np.exp(log - total[:, None])
             if abs(likelihood - before) < self.tolerance:
                 break
-        weight, sums = share.sum(axis=0), _moments(share, vectors)
-        back = np.argsort(order)
-        return FittedGMM(self, references, centre, vectors[back], share[back], weight, sums)
+        return FittedGMM(self, references, table, share, share.sum(axis=0), table.sums(share))
 
 
 @dataclass(frozen=True)
@@ -102,25 +100,31 @@ class Model:
         mean, square = np.split(sums / weight[:, None], 2, axis=1)
         return cls(weight / weight.sum(), mean, np.maximum(square - mean**2, 0.0) + regularization)
 
-    def log_likelihoods(self, vectors: np.ndarray) -> np.ndarray:
-        """(M, C) logarithms of w_c N(x; m_c, v_c) of (M, D) centred vectors."""
+    @property
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """(C, D) factors of a vector and of its square in -2 log of each component."""
         precision = 1.0 / self.variance
-        linear = product(vectors, -2 * self.mean * precision, threads=1)
-        for rows in _batches(vectors):
-            linear[rows] += product(np.square(vectors[rows]), precision, threads=1)
-        constant = (self.mean**2 * precision).sum(axis=1) + np.log(self.variance).sum(axis=1)
+        return -2 * self.mean * precision, precision
+
+    def complete(self, dots: np.ndarray) -> np.ndarray:
+        """(M, C) logarithms of w_c N(x; m_c, v_c) from (M, C) sums of the factors times vector and square."""
+        constant = (self.mean**2 / self.variance).sum(axis=1) + np.log(self.variance).sum(axis=1)
         constant += self.mean.shape[1] * np.log(2 * np.pi)
-        return np.log(self.weight) - 0.5 * (linear + constant)
+        return np.log(self.weight) - 0.5 * (dots + constant)
+
+    def log_likelihoods(self, vectors: np.ndarray) -> np.ndarray:
+        """`complete` of (M, D) centred vectors. A row depends on that vector alone, bit for bit."""
+        linear, quadratic = self.factors
+        return self.complete(product(vectors, linear) + product(np.square(vectors), quadratic))
 
 
 @dataclass(frozen=True)
 class FittedGMM(Fitted):
-    """The centred references, their last shares and what these sum to."""
+    """The references' moments, their last shares in the order of these, and what the shares sum to."""
 
     backend: GMM
     references: References
-    centre: np.ndarray
-    vectors: np.ndarray
+    table: Moments
     share: np.ndarray
     weight: np.ndarray
     sums: np.ndarray
@@ -128,62 +132,70 @@ class FittedGMM(Fitted):
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) negative log-likelihoods."""
         model = Model.of(self.weight, self.sums, self.backend.regularization)
-        return -_log_sum(model.log_likelihoods(queries.vectors.astype(np.float64) - self.centre))
+        return -_log_sum(model.log_likelihoods(queries.vectors.astype(np.float64) - self.table.centre))
 
     def self_scores(self) -> np.ndarray:
         """(N,) negative log-likelihoods under the model less the clip's own shares."""
-        bank, references = self.references.bank, self.references
-        clips = bank.vectors.astype(np.float64)
-        clips -= self.centre
+        bank, references, centre = self.references.bank, self.references, self.table.centre
         model = Model.of(self.weight, self.sums, self.backend.regularization)
-        log = model.log_likelihoods(clips) - np.log(model.weight)  # of each component by itself
-        weight = np.tile(self.weight, (bank.size, 1))
-        place, reference = references.owned_by(np.arange(bank.size))
-        np.subtract.at(weight, place, self.share[reference])
-        weight = np.maximum(weight, 0.0) + EMPTY
-        single = np.bincount(place, minlength=bank.size) == 1
-        owned = np.zeros(bank.size, dtype=np.int64)
-        owned[place] = reference
-        for component in range(self.backend.components):
-            # A component that a clip has no share in stays what it is.
-            some = np.flatnonzero(single & (self.share[owned, component] > 0))
-            for rows in np.array_split(some, max(1, some.size * clips.shape[1] // BATCH)):
-                gone = self.share[owned[rows], component, None] * _with_squares(self.vectors[owned[rows]])
-                log[rows, component] = self._alone(clips[rows], weight[rows, component], component, gone)
-            for clip in np.flatnonzero(~single):
-                rows = reference[place == clip]
-                gone = self.share[rows, component] @ _with_squares(self.vectors[rows])
-                log[clip, component] = self._alone(
-                    clips[[clip]], weight[[clip], component], component, gone[None]
-                )[0]
+        place = np.argsort(self.table.order)  # of each reference among the shares
+        clip, reference = references.owned_by(np.arange(bank.size))
+        gone = np.zeros((bank.size, self.backend.components))
+        np.add.at(gone, clip, self.share[place[reference]])
+        weight = np.maximum(self.weight - gone, 0.0) + EMPTY
+        number = np.bincount(clip, minlength=bank.size)
+        log = np.empty(gone.shape)
+        for rows in _batches(bank.size, bank.dimensions):
+            away = bank.vectors[rows].astype(np.float64) - centre
+            for component in range(self.backend.components):
+                share = np.where(number[rows] == 1, gone[rows, component], 0.0)
+                log[rows, component] = self._alone(away, model, component, share)
+        for one in np.flatnonzero(number > 1):
+            share = np.zeros_like(self.share)
+            share[place[reference[clip == one]]] = self.share[place[reference[clip == one]]]
+            left = Model.of(weight[one], self.sums - self.table.sums(share), self.backend.regularization)
+            log[one] = left.log_likelihoods(bank.vectors[[one]].astype(np.float64) - centre)[0]
+            log[one] -= np.log(left.weight)
         return -_log_sum(log + np.log(weight / weight.sum(axis=1, keepdims=True)))
 
-    def _alone(self, clips: np.ndarray, weight: np.ndarray, component: int, gone: np.ndarray) -> np.ndarray:
-        """(n,) log-likelihoods of one component, of total `weight` (n,) and without (n, 2 D) sums."""
-        mean, square = np.split((self.sums[component] - gone) / weight[:, None], 2, axis=1)
-        variance = np.maximum(square - mean**2, 0.0) + self.backend.regularization
-        away = np.square(clips - mean) / variance
-        return -0.5 * ((away + np.log(variance)).sum(axis=1) + mean.shape[1] * np.log(2 * np.pi))
+    def _alone(self, vectors: np.ndarray, model: Model, component: int, share: np.ndarray) -> np.ndarray:
+        """(n,) log-likelihoods of (n, D) vectors under a component less their own (n,) shares in it.
+
+        With n the sum of shares, taking r of x out of mean m and variance v leaves
+        x - m' = n / (n - r) (x - m) and v' = n / (n - r) v - r n / (n - r)^2 (x - m)^2.
+        """
+        whole = self.weight[component] + EMPTY
+        rest = whole / np.maximum(whole - share, EMPTY)
+        square = vectors - model.mean[component]
+        np.square(square, out=square)
+        variance = square * (-share / whole * rest**2)[:, None]
+        plain = model.variance[component] - self.backend.regularization
+        variance += rest[:, None] * plain
+        np.maximum(variance, 0.0, out=variance)
+        variance += self.backend.regularization
+        square /= variance
+        result = rest**2 * square.sum(axis=1) + _sum_of_logs(variance)
+        return -0.5 * (result + vectors.shape[1] * np.log(2 * np.pi))
 
 
-def _moments(share: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """(C, 2 D) sums of shares times vectors, and of shares times their squares."""
-    result = np.zeros((share.shape[1], 2 * vectors.shape[1]))
-    for rows in _batches(vectors):
-        result += share[rows].T @ _with_squares(vectors[rows])
-    return result
+def _sum_of_logs(values: np.ndarray) -> np.ndarray:
+    """(n,) sums of logarithms along the last axis, of products of a few as far as these are in range."""
+    low, high = values.min(), values.max()
+    total = np.zeros(len(values))
+    while values.shape[1] > 1 and low**2 > SMALLEST and high**2 < LARGEST:
+        half = values.shape[1] // 2
+        if values.shape[1] % 2:
+            total += np.log(values[:, -1])
+        values = values[:, :half] * values[:, half : 2 * half]
+        low, high = low**2, high**2
+    return total + np.log(values).sum(axis=1)
 
 
-def _batches(vectors: np.ndarray) -> Iterator[slice]:
-    """Rows whose squares stay in the cache."""
-    step = max(1, BATCH // vectors.shape[1])
-    for start in range(0, len(vectors), step):
-        yield slice(start, start + step)
-
-
-def _with_squares(vectors: np.ndarray) -> np.ndarray:
-    """(M, 2 D): vectors and their squares side by side."""
-    return np.concatenate([vectors, np.square(vectors)], axis=1)
+def _batches(count: int, dimensions: int) -> Iterator[slice]:
+    """Rows whose values stay in the cache."""
+    step = max(1, BATCH // dimensions)
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
 
 
 def _log_sum(log: np.ndarray) -> np.ndarray:

@@ -1,0 +1,139 @@
+"""First and second moments, feature by feature, of references that are clips or means of two clips.
+
+The square of a mean of two clips is w^2 a^2 + 2 w v a b + v^2 b^2, so that sums over many interpolated
+references need the clips, their squares, and the product of each two clips that occur together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from asdflow.clustering import canonical_order
+from asdflow.mixtures import MixedReferences, Recipe, plain
+from asdflow.neighbours import as_slice
+from asdflow.references import References
+
+#: Values of one batch of rows: they stay in the cache with their squares.
+BATCH = 2**18
+
+
+@dataclass(frozen=True)
+class Moments:
+    """R references as means of the rows of a table, in an order that does not depend on the bank's.
+
+    Attributes
+    ----------
+    rows : (N, D) float64
+        Less `centre`.
+    centre : (D,) float64
+        Mean of the references.
+    products : (P, D) float64
+        Of two rows that are mixed with each other.
+    parents, weights : (R, 2) int, float64
+        The second weight is 0 where a reference is a row.
+    pair : (R,) int
+        Which of `products`; anything where there is none.
+    order : (R,) int
+        Number of each reference in the bank.
+    """
+
+    rows: np.ndarray
+    centre: np.ndarray
+    products: np.ndarray
+    parents: np.ndarray
+    weights: np.ndarray
+    pair: np.ndarray
+    order: np.ndarray
+
+    @classmethod
+    def of(cls, references: References) -> Moments:
+        """Table of references; those of more than two parents, and their kind, are rows themselves."""
+        recipe = plain(references)
+        few = isinstance(references, MixedReferences) and np.count_nonzero(recipe.weights, axis=1).max() <= 2
+        vectors = references.bank.vectors if few else references.vectors
+        order = canonical_order(vectors)
+        vectors = vectors[order].astype(np.float64)
+        size = len(vectors)
+        parents, weights = np.repeat(np.arange(size)[:, None], 2, axis=1), np.tile([1.0, 0.0], (size, 1))
+        if few:
+            parents, weights = _two(recipe, np.argsort(order))
+            order = np.lexsort((weights[:, 0], parents[:, 1], parents[:, 0]))
+            parents, weights = parents[order], weights[order]
+        share = _spread(parents, weights, np.full((len(order), 1), 1 / len(order)), size)
+        centre = share[:, 0] @ vectors
+        vectors -= centre
+        both = weights[:, 1] != 0
+        pairs, pair = np.unique(parents[both], axis=0, return_inverse=True)
+        number = np.zeros(len(order), dtype=np.int64)
+        number[both] = pair.ravel()
+        products = vectors[pairs[:, 0]] * vectors[pairs[:, 1]]
+        return cls(vectors, centre, products, parents, weights, number, order)
+
+    def sums(self, share: np.ndarray) -> np.ndarray:
+        """(C, 2 D) sums over references of (R, C) shares times vectors, and times their squares."""
+        linear = _spread(self.parents, self.weights, share, len(self.rows))
+        square = _spread(self.parents, self.weights**2, share, len(self.rows))
+        dimensions = self.rows.shape[1]
+        result = np.zeros((share.shape[1], 2 * dimensions))
+        used = np.flatnonzero(square.any(axis=1))
+        for some in _batches(used, dimensions):
+            rows = self.rows[some]
+            result[:, :dimensions] += linear[some].T @ rows
+            result[:, dimensions:] += square[some].T @ np.square(rows)
+        result[:, dimensions:] += self._of_pairs(share).T @ self.products
+        return result
+
+    def dots(self, linear: np.ndarray, quadratic: np.ndarray) -> np.ndarray:
+        """(R, C): sums over features of (C, D) linear times the vectors and quadratic times their squares."""
+        size, dimensions = self.rows.shape
+        of_rows, of_squares = np.empty((size, len(linear))), np.empty((size, len(linear)))
+        for some in _batches(np.arange(size), dimensions):
+            rows = self.rows[some]
+            of_rows[some] = rows @ linear.T
+            of_squares[some] = np.square(rows) @ quadratic.T
+        first, second = self.parents.T
+        w, v = self.weights.T[:, :, None]
+        result = w * of_rows[first] + v * of_rows[second]
+        result += w**2 * of_squares[first] + v**2 * of_squares[second]
+        if len(self.products):
+            result += 2 * w * v * (self.products @ quadratic.T)[self.pair]
+        return result
+
+    def _of_pairs(self, share: np.ndarray) -> np.ndarray:
+        """(P, C) sums of shares times twice the product of the weights."""
+        weight = 2 * self.weights.prod(axis=1)
+        count = len(self.products)
+        return np.stack(
+            [np.bincount(self.pair, weight * column, max(count, 1))[:count] for column in share.T], axis=1
+        )
+
+
+def _two(recipe: Recipe, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(R, 2) parents by their places, ascending, and their weights; the second weight may be 0."""
+    heavy = np.argsort(recipe.weights == 0, axis=1, kind="stable")[:, :2]
+    parents, weights = (np.take_along_axis(part, heavy, axis=1) for part in (recipe.parents, recipe.weights))
+    if parents.shape[1] == 1:
+        parents, weights = np.repeat(parents, 2, axis=1), np.pad(weights, ((0, 0), (0, 1)))
+    parents = place[parents]
+    alone = weights[:, 1] == 0
+    parents[alone, 1] = parents[alone, 0]
+    turned = np.argsort(parents, axis=1, kind="stable")
+    return np.take_along_axis(parents, turned, 1), np.take_along_axis(weights, turned, 1)
+
+
+def _spread(parents: np.ndarray, weights: np.ndarray, share: np.ndarray, size: int) -> np.ndarray:
+    """(size, C): what (R, C) shares of references are in shares of their parents."""
+    return np.stack(
+        [np.bincount(parents.ravel(), (weights * column[:, None]).ravel(), size) for column in share.T],
+        axis=1,
+    )
+
+
+def _batches(rows: np.ndarray, dimensions: int) -> Iterator[np.ndarray | slice]:
+    """Some rows at a time; a slice where they follow each other, which copies nothing."""
+    step = max(1, BATCH // dimensions)
+    for start in range(0, len(rows), step):
+        yield as_slice(rows[start : start + step])
