@@ -35,8 +35,24 @@ def kmeans(square: np.ndarray, clusters: int, seed: tuple) -> np.ndarray:
     -------
     (n,) int, each of 0 .. clusters - 1 at least once.
     """
-    runs = [_run(square, _start(square, clusters, generator(*seed, run))) for run in range(RESTARTS)]
+    starts = [_start(square, clusters, generator(*seed, run)) for run in range(RESTARTS)]
+    first = [_nearest(square, start) for start in starts]
+    sums = square @ np.concatenate([_members(labels, clusters) for labels in first], axis=1)  # at once
+    parts = np.split(sums, RESTARTS, axis=1)
+    runs = [_run(square, labels, part) for labels, part in zip(first, parts, strict=True)]
     return min(runs, key=lambda run: run[0])[1]
+
+
+def _nearest(square: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Number of the nearest start of each clip; a start has its own, whatever copies of it there are."""
+    labels = square[start].argmin(axis=0)
+    labels[start] = np.arange(len(start))
+    return labels
+
+
+def _members(labels: np.ndarray, count: int) -> np.ndarray:
+    """(n, count) 1 where a clip belongs to a cluster, else 0."""
+    return (labels[:, None] == np.arange(count)).astype(np.float64)
 
 
 def _start(square: np.ndarray, clusters: int, draw: np.random.Generator) -> np.ndarray:
@@ -55,28 +71,35 @@ def _start(square: np.ndarray, clusters: int, draw: np.random.Generator) -> np.n
     return np.array(chosen)
 
 
-def _run(square: np.ndarray, start: np.ndarray) -> tuple[float, np.ndarray]:
-    """Inertia and labels of one run. |x - c|^2 = mean |x - b|^2 - 1/2 mean |b - b'|^2 over the cluster."""
-    count = len(start)
-    labels = square[:, start].argmin(axis=1)
-    labels[start] = np.arange(count)
-    member = (labels[:, None] == np.arange(count)).astype(np.float64)
-    sums = square @ member
+def _run(square: np.ndarray, labels: np.ndarray, sums: np.ndarray) -> tuple[float, np.ndarray]:
+    """Inertia and labels of one run. |x - c|^2 = mean |x - b|^2 - 1/2 mean |b - b'|^2 over the cluster.
+
+    Parameters
+    ----------
+    square : (n, n), symmetric
+    labels : (n,) int
+        To begin with.
+    sums : (n, clusters)
+        Of each clip's squared distances to the members of each cluster.
+    """
+    count, sums = sums.shape[1], np.ascontiguousarray(sums)
+    place = np.arange(len(labels))
     for _ in range(ROUNDS):
-        number = member.sum(axis=0)
-        within = (member * sums).sum(axis=0)
-        away = sums / number - 0.5 * within / number**2
+        number = np.bincount(labels, minlength=count)
+        within = np.bincount(labels, sums[place, labels], count)
+        away = sums / number
+        away -= 0.5 * within / number**2
         new = away.argmin(axis=1)
-        for empty in np.setdiff1d(np.arange(count), new):
-            movable = np.bincount(new, minlength=count)[new] > 1
-            own = np.where(movable, away[np.arange(len(new)), new], -np.inf)
-            new[own.argmax()] = empty
+        if not np.bincount(new, minlength=count).all():
+            for empty in np.setdiff1d(np.arange(count), new):
+                movable = np.bincount(new, minlength=count)[new] > 1
+                own = np.where(movable, away[place, new], -np.inf)
+                new[own.argmax()] = empty
         moved = np.flatnonzero(new != labels)
         if not len(moved):
             break
+        change = _members(new[moved], count) - _members(labels[moved], count)
         labels = new
-        change = (labels[moved, None] == np.arange(count)) - member[moved]
-        member[moved] += change
-        sums += square[:, moved] @ change  # few clips move after the first rounds
-    inertia = 0.5 * ((member * (square @ member)).sum(axis=0) / member.sum(axis=0)).sum()
+        sums += square[moved].T @ change  # few clips move after the first rounds
+    inertia = 0.5 * (np.bincount(labels, sums[place, labels], count) / np.bincount(labels)).sum()
     return float(inertia), labels

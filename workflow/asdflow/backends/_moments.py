@@ -29,7 +29,7 @@ class Moments:
     rows : (N, D) float64
         Less `centre`.
     centre : (D,) float64
-        Mean of the references.
+        Mean of the rows.
     products : (P, D) float64
         Of two rows that are mixed with each other.
     parents, weights : (R, 2) int, float64
@@ -51,26 +51,35 @@ class Moments:
     @classmethod
     def of(cls, references: References) -> Moments:
         """Table of references; those of more than two parents, and their kind, are rows themselves."""
-        recipe = plain(references)
-        few = isinstance(references, MixedReferences) and np.count_nonzero(recipe.weights, axis=1).max() <= 2
-        vectors = references.bank.vectors if few else references.vectors
-        order = canonical_order(vectors)
-        vectors = vectors[order].astype(np.float64)
-        size = len(vectors)
-        parents, weights = np.repeat(np.arange(size)[:, None], 2, axis=1), np.tile([1.0, 0.0], (size, 1))
-        if few:
-            parents, weights = _two(recipe, np.argsort(order))
+        recipe, bank = plain(references), references.bank
+        if not isinstance(references, MixedReferences):
+            order, centre, rows = bank.remember("centred rows", lambda: _centred(bank.vectors))
+        elif np.count_nonzero(recipe.weights, axis=1).max() <= 2:
+            first, centre, rows = bank.remember("centred rows", lambda: _centred(bank.vectors))
+            parents, weights = _two(recipe, np.argsort(first))
             order = np.lexsort((weights[:, 0], parents[:, 1], parents[:, 0]))
-            parents, weights = parents[order], weights[order]
-        share = _spread(parents, weights, np.full((len(order), 1), 1 / len(order)), size)
-        centre = share[:, 0] @ vectors
-        vectors -= centre
+            return cls._paired(rows, centre, parents[order], weights[order], order)
+        else:
+            order, centre, rows = _centred(references.vectors)
+        itself = np.repeat(np.arange(len(rows))[:, None], 2, axis=1)
+        return cls._paired(rows, centre, itself, np.tile([1.0, 0.0], (len(rows), 1)), order)
+
+    @classmethod
+    def _paired(
+        cls,
+        rows: np.ndarray,
+        centre: np.ndarray,
+        parents: np.ndarray,
+        weights: np.ndarray,
+        order: np.ndarray,
+    ) -> Moments:
+        """With the products of pairs."""
         both = weights[:, 1] != 0
         pairs, pair = np.unique(parents[both], axis=0, return_inverse=True)
         number = np.zeros(len(order), dtype=np.int64)
         number[both] = pair.ravel()
-        products = vectors[pairs[:, 0]] * vectors[pairs[:, 1]]
-        return cls(vectors, centre, products, parents, weights, number, order)
+        products = rows[pairs[:, 0]] * rows[pairs[:, 1]]
+        return cls(rows, centre, products, parents, weights, number, order)
 
     def sums(self, share: np.ndarray) -> np.ndarray:
         """(C, 2 D) sums over references of (R, C) shares times vectors, and times their squares."""
@@ -109,6 +118,15 @@ class Moments:
         return np.stack(
             [np.bincount(self.pair, weight * column, max(count, 1))[:count] for column in share.T], axis=1
         )
+
+
+def _centred(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Order by values, their mean, and the vectors in that order less the mean, float64."""
+    order = canonical_order(vectors)
+    rows = vectors[order].astype(np.float64)
+    centre = rows.mean(axis=0)
+    rows -= centre
+    return order, centre, rows
 
 
 def _two(recipe: Recipe, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

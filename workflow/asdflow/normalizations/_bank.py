@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from asdflow.backends._base import require_both_domains
+from asdflow.mixtures import squared
 from asdflow.references import References
 
 
@@ -20,5 +21,18 @@ def squares(references: References, rows: np.ndarray, metric: str | None, bands:
     A backend that works on vectors has the Euclidean space. For the cosine the space is that of unit vectors.
     """
     metric = metric or "euclidean"
-    distances = references.between(metric, bands)[:, rows[:, None], rows]
-    return (np.square(distances) if metric == "euclidean" else 4.0 * distances).mean(axis=0)
+    if len(rows) * 4 > references.size:
+        whole = references.remember(("squares", metric, bands), lambda: _squares(references, metric, bands))
+        return whole[rows[:, None], rows]
+    between = np.stack(
+        [references.between(metric, bands, rows, slice(band, band + 1))[0][:, rows] for band in range(bands)]
+    )
+    return squared(between, metric).mean(axis=0)
+
+
+def _squares(references: References, metric: str, bands: int) -> np.ndarray:
+    """(R, R) of all references."""
+    total = squared(references.between(metric, bands, slice(None), slice(0, 1))[0], metric)
+    for band in range(1, bands):
+        total += squared(references.between(metric, bands, slice(None), slice(band, band + 1))[0], metric)
+    return total / bands
