@@ -84,9 +84,14 @@ class Embedded:
         def compute() -> np.ndarray:
             pairs = self._pairs(other, bands)
             usable = metric != "cosine" or all(in_range(part) is part for pair in pairs for part in pair)
-            if usable and bands * self.size * other.size <= KEPT:
-                return np.stack([from_products(part, metric) for part in self._products(other, bands)])
-            return np.stack([pairwise(x, y, metric) for x, y in pairs])
+            result = np.empty((bands, self.size, other.size))
+            if usable and result.size <= KEPT:
+                for part, out in zip(self._products(other, bands), result, strict=True):
+                    from_products(part, metric, out)
+            else:
+                for (x, y), out in zip(pairs, result, strict=True):
+                    out[...] = pairwise(x, y, metric)
+            return result
 
         return self.remember(("distances", metric, bands), compute)
 

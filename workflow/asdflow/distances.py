@@ -17,7 +17,6 @@ from typing import Literal
 import numpy as np
 
 from asdflow.errors import ConfigError, DataError
-from asdflow.linear import blocks
 from asdflow.products import KEEP, Finish, Products, Rows, in_blocks
 
 Metric = Literal["cosine", "euclidean"]
@@ -28,6 +27,8 @@ METRICS: tuple[str, ...] = ("cosine", "euclidean")
 CLOSE = 1e-6
 #: Values of one batch of recomputed differences.
 BATCH = 2**21
+#: Distances that are made of products at a time, so that they stay in the cache.
+FEW = 2**16
 #: Rows of larger or smaller values are scaled for the cosine, so that their squares are in range.
 LARGEST, LEAST = 1e60, 1e-60
 
@@ -77,16 +78,19 @@ def pairwise(
     return in_blocks(x, y, finish, lengths=lengths, threads=threads, keep=keep)[0]
 
 
-def from_products(products: Products, metric: str) -> np.ndarray:
-    """(M, N) float64 distances, bit for bit those of `pairwise`.
+def from_products(products: Products, metric: str, out: np.ndarray | None = None) -> np.ndarray:
+    """(M, N) float64 distances, bit for bit those of `pairwise`; written into `out` if that is given.
 
     For the cosine the products must be of vectors that `in_range` leaves as they are.
     """
     finish = _finish(metric)
-    result = np.empty(products.inner.shape)
-    for rows in blocks(len(result)):
-        block, diagonal = products.inner[rows].copy(), rows.start if products.left is products.right else None
-        result[rows] = finish(products.left.part(rows), products.right, block, diagonal)
+    result = np.empty(products.inner.shape) if out is None else out
+    step = max(1, FEW // result.shape[1])
+    for start in range(0, len(result), step):
+        rows = slice(start, min(start + step, len(result)))
+        result[rows] = products.inner[rows]
+        diagonal = start if products.left is products.right else None
+        finish(products.left.part(rows), products.right, result[rows], diagonal)
     return result
 
 

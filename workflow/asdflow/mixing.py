@@ -35,6 +35,10 @@ class Single:
         """(M, N) to (M, references)."""
         return values[:, self.parents]
 
+    def write(self, values: np.ndarray, out: np.ndarray) -> None:
+        """Write `mixed` into (M, references)."""
+        out[...] = values[:, self.parents]
+
     def offsets(self, square: np.ndarray) -> float:
         """A clip is where it is: 0."""
         return 0.0
@@ -52,8 +56,16 @@ class Pair:
     def mixed(self, values: np.ndarray) -> np.ndarray:
         """(M, N) to (M, references)."""
         result = np.empty((len(values), len(self.share)))
-        self.mix(values, np.ones_like(self.share), np.zeros_like(self.share), result)
+        self.write(values, result)
         return result
+
+    def write(self, values: np.ndarray, out: np.ndarray) -> None:
+        """Write `mixed` into (M, references)."""
+        if isinstance(self.common, np.ndarray):
+            np.multiply(values[:, self.common], self.share, out=out)
+        else:
+            np.multiply(values[:, self.common, None], self.share, out=out)
+        out += values[:, self.other] * (1 - self.share)
 
     def mix(self, values: np.ndarray, scale: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
         """Write scale * mean - shift, each of the references."""
@@ -79,6 +91,10 @@ class Many:
     def mixed(self, values: np.ndarray) -> np.ndarray:
         """(M, N) to (M, references)."""
         return product(values, self.weights)
+
+    def write(self, values: np.ndarray, out: np.ndarray) -> None:
+        """Write `mixed` into (M, references)."""
+        out[...] = self.mixed(values)
 
     def mix(self, values: np.ndarray, scale: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
         """Write scale * mean - shift, each of the references."""

@@ -18,7 +18,8 @@ import numpy as np
 from asdflow.bank import Queries
 from asdflow.linear import product
 from asdflow.mixing import Single, blocks
-from asdflow.references import ALL, NOBODY, References
+from asdflow.nearest_mixtures import Blocks
+from asdflow.references import ALL, ANY, NOBODY, References
 
 #: Squared distances below this share of their terms are rounding and mean the same point.
 ROUNDING = 1e-13
@@ -167,18 +168,36 @@ class MixedReferences(References):
         chosen = np.arange(self.size)[rows]
         part, h = self.recipe.take(chosen), self._offsets(metric, bands)[which]
         known = self.bank.distances(metric, bands)[which]
-        total = np.empty((len(known), len(chosen), self.size))
-        for place, of_band in enumerate(known):
-            self._sums(_mix_rows(part, self.bank.size, of_band, metric), total[place])
-        square = total - h[:, chosen, None] - h[:, None, :]
-        square[square <= ROUNDING * np.abs(total)] = 0.0
-        if metric == "euclidean":
-            return np.sqrt(square, out=square)
-        a, b = self._lengths(h[:, chosen], chosen)[..., None], self._lengths(h, slice(None))[:, None, :]
-        if self.recipe.rescaled.all():
-            return np.clip((square - np.square(a - b)) / (4 * a * b), 0.0, 1.0)
-        inner = 0.5 * ((1 - h[:, chosen, None]) + (1 - h[:, None, :]) - square)
-        return np.clip(0.5 * (1 - inner / (a * b)), 0.0, 1.0)
+        result = np.empty((len(known), len(chosen), self.size))
+        finish = self._euclidean if metric == "euclidean" else self._cosine
+        for of_band, offsets, out in zip(known, h, result, strict=True):
+            self._sums(_mix_rows(part, self.bank.size, of_band, metric), out)
+            finish(out, offsets, chosen)
+        return result
+
+    def _euclidean(self, total: np.ndarray, h: np.ndarray, chosen: np.ndarray) -> None:
+        """Mean squared distances of all parents of one to those of the other, to distances, in place."""
+        same = _same(total, h[chosen], h)
+        total -= h[chosen, None]
+        total -= h
+        total[same] = 0.0
+        np.sqrt(np.maximum(total, 0.0, out=total), out=total)
+
+    def _cosine(self, total: np.ndarray, h: np.ndarray, chosen: np.ndarray) -> None:
+        """As `_euclidean`, by (1 - <p, q> / (a b)) / 2 with <p, q> = 1 - total / 2 of means p and q.
+
+        A reference that is scaled is divided by its length a, a^2 = 1 - h; another one by 1.
+        """
+        rows, columns = _same(total, h[chosen], h)
+        total[rows, columns] = h[chosen[rows]] + h[columns]
+        lengths, rescaled = self._lengths(h, slice(None)), self.recipe.rescaled
+        total -= 2.0
+        total *= (0.25 / lengths[chosen])[:, None]
+        total /= lengths
+        total += 0.5
+        copies = rescaled[chosen[rows]] & rescaled[columns]
+        total[rows[copies], columns[copies]] = 0.0
+        np.clip(total, 0.0, 1.0, out=total)
 
     def left_out(
         self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
@@ -203,6 +222,22 @@ class MixedReferences(References):
             left = (length - 2 * weight * inner + np.square(weight)) / np.square(1 - weight)
             result[band, clips - start, references] = _cosine(away, 1 - left, rescaled)
         return result
+
+    def _nearest(self, clips: Queries | None, metric: str, bands: int, k: int) -> dict[int, np.ndarray]:
+        """As of the references, block by block where no mixture has more than two parents."""
+        blocks = self._few
+        if blocks is None or (clips is None and len(self._partly_owned[0])):
+            return super()._nearest(clips, metric, bands, k)
+        owned = self.owned(0, self.bank.size) if clips is None else None
+        parts = []
+        for band, of_band in enumerate((clips or self.bank).distances(metric, bands)):
+            affine = _affine(self._offsets(metric, bands)[band], self.recipe.rescaled, metric)
+            parts.append(blocks.nearest(of_band, metric, *affine, k, owned))
+        return {domain: np.stack([part[domain] for part in parts]) for domain in parts[0]}
+
+    @cached_property
+    def _few(self) -> Blocks | None:
+        return Blocks.of(self._blocks, np.full(self.size, ANY) if self.domain is None else self.domain)
 
     @cached_property
     def _partly_owned(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -260,7 +295,10 @@ class MixedReferences(References):
     def _sums(self, square: np.ndarray, result: np.ndarray) -> None:
         """Write sum_p w_p |x - b_p|^2 into (M, R), from (M, N) squared distances."""
         for block in self._blocks:
-            result[:, block.columns] = block.mixed(square)
+            out = result[:, block.columns]
+            block.write(square, out)
+            if not isinstance(block.columns, slice):
+                result[:, block.columns] = out
 
     def _offsets(self, metric: str, bands: int) -> np.ndarray:
         """(bands, R): h of every reference."""
@@ -277,6 +315,13 @@ class MixedReferences(References):
     def _lengths(self, h: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
         """What an inner product is divided by: the length of a rescaled reference, 1 otherwise."""
         return np.where(self.recipe.rescaled[rows], np.sqrt(np.maximum(1 - h, 1e-30)), 1.0)
+
+
+def _same(total: np.ndarray, h: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of references whose squared distance, total - h - h', is rounding."""
+    away = total * (1 - ROUNDING)
+    away -= others
+    return np.nonzero(away <= h[:, None])
 
 
 def squared(distances: np.ndarray, metric: str) -> np.ndarray:
