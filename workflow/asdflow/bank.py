@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from asdflow.clustering import canonical_order
 from asdflow.distances import from_products, in_range, matrix, pairwise
 from asdflow.errors import ConfigError, DataError
 from asdflow.products import Products, part_count, products, total
@@ -38,6 +39,11 @@ class Embedded:
     def dimensions(self) -> int:
         """Length of a vector."""
         return self.vectors.shape[1]
+
+    @property
+    def order(self) -> np.ndarray:
+        """(clips,) numbers of the clips in an order that depends on their values alone."""
+        return self.remember("order", lambda: canonical_order(self.vectors))
 
     def remember(self, key: Any, make: Callable[[], Any]) -> Any:
         """`make()`, computed at the first call with this key only."""

@@ -38,6 +38,11 @@ class DenseReferences(References):
         """(R, D) float."""
         return self.inner.vectors
 
+    @property
+    def order(self) -> np.ndarray:
+        """(R,) numbers, as of the references behind."""
+        return self.inner.order
+
     def to(
         self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
     ) -> np.ndarray:

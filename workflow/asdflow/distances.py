@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from asdflow.errors import ConfigError, DataError
+from asdflow.neighbours import pairs_where
 from asdflow.products import KEEP, Finish, Products, Rows, in_blocks
 
 Metric = Literal["cosine", "euclidean"]
@@ -182,7 +183,7 @@ def _cosine(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None) ->
 
 def _close(close: np.ndarray, left: Rows, diagonal: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows and columns of the pairs to be computed again, some at a time; not of a vector with itself."""
-    rows, columns = np.nonzero(close)
+    rows, columns = pairs_where(close)
     if diagonal is not None:
         others = columns != rows + diagonal
         rows, columns = rows[others], columns[others]

@@ -103,7 +103,7 @@ class Many:
 
     def offsets(self, square: np.ndarray) -> np.ndarray:
         """1/2 sum_pq w_p w_q |b_p - b_q|^2 of each reference."""
-        return 0.5 * (self.weights * product(self.weights, square)).sum(axis=1)
+        return 0.5 * (self.weights * product(square, self.weights).T).sum(axis=1)  # square is symmetric
 
 
 def blocks(recipe: Recipe, size: int) -> Iterator[Single | Pair | Many]:

@@ -16,9 +16,11 @@ from functools import cached_property
 import numpy as np
 
 from asdflow.bank import Queries
+from asdflow.clustering import canonical_order
 from asdflow.linear import product
 from asdflow.mixing import Single, blocks
 from asdflow.nearest_mixtures import Blocks
+from asdflow.neighbours import pairs_where
 from asdflow.references import ALL, ANY, NOBODY, References
 
 #: Squared distances below this share of their terms are rounding and mean the same point.
@@ -141,6 +143,11 @@ class MixedReferences(References):
     def vectors(self) -> np.ndarray:
         """(R, D) float64."""
         return self.mixed(self.bank.vectors.astype(np.float64))
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """(R,) numbers in an order that depends on the vectors alone."""
+        return canonical_order(self.vectors)
 
     def mixed(self, rows: np.ndarray) -> np.ndarray:
         """(R, n) weighted means of (N, n) rows of the clips."""
@@ -321,7 +328,7 @@ def _same(total: np.ndarray, h: np.ndarray, others: np.ndarray) -> tuple[np.ndar
     """Pairs of references whose squared distance, total - h - h', is rounding."""
     away = total * (1 - ROUNDING)
     away -= others
-    return np.nonzero(away <= h[:, None])
+    return pairs_where(away <= h[:, None])
 
 
 def squared(distances: np.ndarray, metric: str) -> np.ndarray:

@@ -95,6 +95,11 @@ def _within_threshold(distances: np.ndarray, count: int) -> np.ndarray:
     return np.nonzero(chosen)[-1].reshape(*distances.shape[:-1], count)
 
 
+def pairs_where(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the places that are set; faster than `nonzero` where these are few."""
+    return np.divmod(np.flatnonzero(mask), mask.shape[1])
+
+
 def as_slice(numbers: np.ndarray) -> slice | np.ndarray:
     """The same numbers as a slice where they follow each other: no copy is made of what it selects."""
     if len(numbers) and (np.diff(numbers) == 1).all():

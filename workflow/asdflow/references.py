@@ -56,6 +56,11 @@ class References:
         """(R, D) float."""
         return self.bank.vectors
 
+    @property
+    def order(self) -> np.ndarray:
+        """(R,) their numbers in an order that depends on their vectors alone."""
+        return self.bank.order
+
     def remember(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """`make()`, computed at the first call with this key only."""
         if key not in self._memory:
@@ -240,6 +245,11 @@ class Subset(References):
         """(R, D) float."""
         return self.inner.vectors[self.rows]
 
+    @property
+    def order(self) -> np.ndarray:
+        """(R,) numbers, as those of the references that these are a part of."""
+        return ordered(np.arange(self.size), self.rows, self.inner.order)
+
     def to(
         self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
     ) -> np.ndarray:
@@ -264,6 +274,11 @@ class Subset(References):
 
     def _lists(self, metric: str, bands: int) -> dict:
         return self._known.setdefault((metric, bands), {})
+
+
+def ordered(numbers: np.ndarray, rows: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """`numbers`, one for each of `rows`, as these rows follow each other in `order`."""
+    return numbers[np.argsort(np.argsort(order)[rows])]
 
 
 def _groups(domain: np.ndarray) -> dict[int, slice | np.ndarray]:

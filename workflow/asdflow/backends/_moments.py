@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow.clustering import canonical_order
 from asdflow.mixtures import MixedReferences, Recipe, plain
 from asdflow.neighbours import as_slice
 from asdflow.references import References
@@ -52,15 +51,18 @@ class Moments:
     def of(cls, references: References) -> Moments:
         """Table of references; those of more than two parents, and their kind, are rows themselves."""
         recipe, bank = plain(references), references.bank
-        if not isinstance(references, MixedReferences):
-            order, centre, rows = bank.remember("centred rows", lambda: _centred(bank.vectors))
-        elif np.count_nonzero(recipe.weights, axis=1).max() <= 2:
-            first, centre, rows = bank.remember("centred rows", lambda: _centred(bank.vectors))
-            parents, weights = _two(recipe, np.argsort(first))
+        few = not isinstance(references, MixedReferences)
+        few = few or np.count_nonzero(recipe.weights, axis=1).max() <= 2
+        if few:
+            order = bank.order
+            rows, centre = bank.remember("centred rows", lambda: _centred(bank.vectors, order))
+        else:
+            order = references.order
+            rows, centre = _centred(references.vectors, order)
+        if few and isinstance(references, MixedReferences):
+            parents, weights = _two(recipe, np.argsort(order))
             order = np.lexsort((weights[:, 0], parents[:, 1], parents[:, 0]))
             return cls._paired(rows, centre, parents[order], weights[order], order)
-        else:
-            order, centre, rows = _centred(references.vectors)
         itself = np.repeat(np.arange(len(rows))[:, None], 2, axis=1)
         return cls._paired(rows, centre, itself, np.tile([1.0, 0.0], (len(rows), 1)), order)
 
@@ -120,13 +122,14 @@ class Moments:
         )
 
 
-def _centred(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Order by values, their mean, and the vectors in that order less the mean, float64."""
-    order = canonical_order(vectors)
-    rows = vectors[order].astype(np.float64)
+def _centred(vectors: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors in this order less their mean, float64, and the mean."""
+    rows = np.empty(vectors.shape)
+    for some in _batches(np.arange(len(vectors)), vectors.shape[1]):
+        rows[some] = vectors[order[some]]
     centre = rows.mean(axis=0)
     rows -= centre
-    return order, centre, rows
+    return rows, centre
 
 
 def _two(recipe: Recipe, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from asdflow.bank import Bank, Queries
+from asdflow.linear import product
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Points:
         if self.queries is not None:
             return self.queries.products().left.square
         return (self.inner * self.weights).sum(axis=1)
+
+    def times(self, a: np.ndarray, basis: np.ndarray) -> np.ndarray:
+        """a basis^T, for (M, n) numbers of these points; rows of queries do not see each other, bit for bit."""
+        return product(a, basis) if self.queries is not None else a @ basis.T
 
     def square_from(self, means: Points) -> np.ndarray:
         """(M,) squared distances from means of clips, one each or one for all."""

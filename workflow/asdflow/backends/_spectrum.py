@@ -99,7 +99,7 @@ def spectrum(bank: Bank, clips: np.ndarray | None = None) -> Spectrum:
 
     def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
         away = points.vectors - mean
-        along = product(away, basis)
+        along = points.times(away, basis)
         beside = np.zeros(len(away)) if full else np.square(away).sum(axis=1) - np.square(along).sum(axis=1)
         return along, np.maximum(beside, 0.0)
 
@@ -120,7 +120,7 @@ def _from_products(bank: Bank, clips: np.ndarray) -> Spectrum:
     def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
         inner = points.inner[:, columns]
         own = inner.mean(axis=1)  # <x - c, m - c>
-        along = product(inner - own[:, None] - means + centre, basis)
+        along = points.times(inner - own[:, None] - means + centre, basis)
         if full:
             return along, np.zeros(len(along))
         beside = points.square - 2 * own + centre - np.square(along).sum(axis=1)
@@ -139,7 +139,7 @@ def _mixed(whole: Spectrum, references: MixedReferences) -> Spectrum:
     def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
         away, beside = whole.project(points)
         away = away - mean
-        along = product(away, basis)
+        along = points.times(away, basis)
         lost = np.square(away).sum(axis=1) - np.square(along).sum(axis=1)
         return along, beside + np.maximum(lost, 0.0)
 

@@ -154,8 +154,9 @@ class FittedGMM(Fitted):
             share = np.zeros_like(self.share)
             share[place[reference[clip == one]]] = self.share[place[reference[clip == one]]]
             left = Model.of(weight[one], self.sums - self.table.sums(share), self.backend.regularization)
-            log[one] = left.log_likelihoods(bank.vectors[[one]].astype(np.float64) - centre)[0]
-            log[one] -= np.log(left.weight)
+            away = bank.vectors[one].astype(np.float64) - centre
+            linear, quadratic = left.factors
+            log[one] = left.complete(linear @ away + quadratic @ np.square(away)) - np.log(left.weight)
         return -_log_sum(log + np.log(weight / weight.sum(axis=1, keepdims=True)))
 
     def _alone(self, vectors: np.ndarray, model: Model, component: int, share: np.ndarray) -> np.ndarray:

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from asdflow.backends._base import require_size
 from asdflow.bank import SOURCE, TARGET
-from asdflow.clustering import canonical_order, kmeans
+from asdflow.clustering import kmeans
 from asdflow.mixtures import MixedReferences, joined, plain
 from asdflow.normalizations import register
 from asdflow.normalizations._bank import domain_rows, squares
 from asdflow.normalizations._base import BankNormalization
-from asdflow.references import References
+from asdflow.references import References, ordered
 
 
 @register("source_means")
@@ -57,7 +57,7 @@ class SourceMeans(BankNormalization):
                 continue
             name = "source" if domain == SOURCE else "target"
             require_size(where, parameter, count, len(rows), f"{name} references")
-            rows = rows[canonical_order(references.vectors[rows])]
+            rows = ordered(rows, rows, references.order)
             labels = kmeans(squares(references, rows, metric, bands), count, (self.name, name, count))
             parts.append(recipe.centres([rows[labels == label] for label in range(count)], self.rescale))
         return MixedReferences(references, joined(parts))

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from asdflow.backends._base import Fitted
 from asdflow.bank import Queries
-from asdflow.clustering import canonical_order
 from asdflow.errors import ConfigError
 from asdflow.normalizations import register
 from asdflow.normalizations._base import Context, ScoreNormalization
@@ -59,7 +58,7 @@ class ZScore(ScoreNormalization):
         """Scores of every fold under a fit on the others; folds take turns within each domain."""
         bank = context.bank
         fold = np.empty(bank.size, dtype=np.int64)
-        order = canonical_order(bank.vectors)
+        order = bank.order
         domains = np.zeros(bank.size, dtype=np.int64) if bank.domain is None else bank.domain
         for domain in np.unique(domains):
             rows = order[domains[order] == domain]
