@@ -51,7 +51,7 @@ class Points:
         return (self.inner * self.weights).sum(axis=1)
 
     def times(self, a: np.ndarray, basis: np.ndarray) -> np.ndarray:
-        """a basis^T, for (M, n) numbers of these points; rows of queries do not see each other, bit for bit."""
+        """a basis^T, for (M, n) numbers of these points; rows of queries do not see each other."""
         return product(a, basis) if self.queries is not None else a @ basis.T
 
     def square_from(self, means: Points) -> np.ndarray:
