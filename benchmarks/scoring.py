@@ -12,9 +12,9 @@ processor seconds, which other work on the machine disturbs less than the clock 
 `--test-only` asks for the scores of the test clips alone, and for self-scores where these are made of them.
 
 `--against` times what scikit-learn and, where installed, PyOD take for a cell on its own, for the cells whose
-backend they have; the others count nothing. Three sums, the latter two scaled from one fit: test scores alone;
-refitted without each clip where the normalization makes test scores of self-scores, which is what our side gives
-with `--test-only`; refitted for the self-scores of every cell, which is what it gives without.
+backend they have; the others count nothing. Three sums, the latter two scaled from one fit: test scores
+alone; refitted without each clip where the normalization makes test scores of self-scores, which is what our
+side gives with `--test-only`; refitted for the self-scores of every cell, which is what it gives without.
 """
 
 from __future__ import annotations

@@ -1,0 +1,110 @@
+"""What is computed of mixtures without making them: nearest mixtures, moments, scatter, distances between."""
+
+import numpy as np
+import pytest
+from test_backends import clustered
+
+from asdflow.backends._moments import Moments
+from asdflow.backends._spectrum import of_references
+from asdflow.bank import Bank, Queries
+from asdflow.distances import pairwise
+from asdflow.normalizations import REGISTRY
+from asdflow.references import References
+
+RECIPES = {
+    "memmixup": [{"name": "memmixup", "k": 20}],
+    "smote": [{"name": "smote", "k": 3, "ratio": 1.0}],
+    "smote, then memmixup": [{"name": "smote", "k": 3, "ratio": 0.5}, {"name": "memmixup", "k": 4}],
+}
+
+
+@pytest.fixture(scope="module")
+def data():
+    """(bank, domain, test), copies among them."""
+    bank, domain, test = clustered(40, 8, 24, 5)
+    bank[7] = bank[3]
+    bank[41] = bank[44]
+    return bank, domain, np.concatenate([test, bank[[3, 41]]])
+
+
+def mixed(data, recipe, metric, bands):
+    """Mixed references of the bank, and the clips to be scored."""
+    bank, domain, test = data
+    bank = Bank(bank, domain)
+    references = References(bank)
+    for entry in RECIPES[recipe]:
+        references = REGISTRY.build(entry).change(references, metric, bands)
+    return references, Queries(test, bank)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("k", [1, 4])
+def test_the_nearest_mixtures_are_the_smallest_of_all_distances(recipe, metric, bands, k, data):
+    references, queries = mixed(data, recipe, metric, bands)
+    for clips in (queries, None):
+        everything = (
+            references.left_out(metric, bands) if clips is None else references.to(clips, metric, bands)
+        )
+        found = references.nearest(clips, metric, bands, k)
+        for domain in (0, 1):
+            expected = np.sort(everything[..., references.domain == domain], axis=-1)[..., :k]
+            np.testing.assert_allclose(found[domain], expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("batch", [1, 2**9])
+def test_batches_of_clips_change_no_bit_of_the_nearest(batch, data, monkeypatch):
+    from asdflow import nearest_mixtures
+
+    whole = mixed(data, "memmixup", "cosine", 3)[0].nearest(None, "cosine", 3, 2)
+    monkeypatch.setattr(nearest_mixtures, "BATCH", batch)
+    parts = mixed(data, "memmixup", "cosine", 3)[0].nearest(None, "cosine", 3, 2)
+    for domain, values in whole.items():
+        np.testing.assert_array_equal(parts[domain], values)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_distances_between_mixtures_are_those_of_their_vectors(recipe, metric, data):
+    references, _ = mixed(data, recipe, metric, 1)
+    vectors = data[0]
+    if metric == "cosine":  # unit vectors are mixed
+        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = references.recipe.matrix(len(vectors)) @ vectors
+    expected = pairwise(vectors, None, metric)
+    found = references.between(metric, 1)[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-7)
+    assert (np.diag(found) == 0).all()
+    rows = np.array([2, 45, len(found) - 1])
+    np.testing.assert_allclose(references.between(metric, 1, rows)[0], found[rows], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("recipe", [None, *RECIPES])
+def test_moments_are_those_of_the_vectors(recipe, data):
+    bank, domain, _ = data
+    references = References(Bank(bank, domain)) if recipe is None else mixed(data, recipe, "euclidean", 1)[0]
+    table = Moments.of(references)
+    assert sorted(table.order) == list(range(references.size))
+    vectors = references.vectors[table.order] - table.centre
+    draw = np.random.default_rng(0)
+    share, factors = draw.random((references.size, 2)), draw.normal(size=(2, 2, vectors.shape[1]))
+    both = np.concatenate([vectors, vectors**2], axis=1)
+    np.testing.assert_allclose(table.sums(share), share.T @ both, rtol=1e-10, atol=1e-9)
+    expected = vectors @ factors[0].T + vectors**2 @ factors[1].T
+    np.testing.assert_allclose(table.dots(*factors), expected, rtol=1e-9, atol=1e-8)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("dimensions", [24, 120], ids=["N > D", "D > N"])
+def test_principal_axes_of_mixtures_are_those_of_their_vectors(recipe, dimensions):
+    references, _ = mixed(clustered(40, 8, dimensions, 6), recipe, "euclidean", 1)
+    axes = of_references(references)
+    centred = references.vectors - references.vectors.mean(axis=0)
+    expected = np.linalg.svd(centred, compute_uv=False) ** 2
+    np.testing.assert_allclose(
+        axes.scatter, expected[: len(axes.scatter)], rtol=1e-8, atol=1e-9 * expected[0]
+    )
+    np.testing.assert_allclose(
+        axes.coordinates @ axes.coordinates.T, centred @ centred.T, rtol=1e-8, atol=1e-8 * expected[0]
+    )
