@@ -60,6 +60,26 @@ def carry_biases(norm: Norm, blocks: Sequence[B], alpha: float) -> tuple[Norm, l
     return _adding(norm, carried[0]), changed, carried
 
 
+def residual_sum(
+    x: torch.Tensor, y: torch.Tensor, linear: Linear, out: torch.Tensor, alpha: float, carried: bool
+) -> torch.Tensor:
+    """alpha x + y W + b. Written over x where the norm before has added b / alpha already.
+
+    Parameters
+    ----------
+    out : tensor
+        Memory for y W + b.
+    """
+    if carried:
+        return x.addmm_(y, linear.weight, beta=alpha)
+    return torch.add(linear(y, out=out), x, alpha=alpha)
+
+
+def true_values(x: torch.Tensor, carried: Sequence[torch.Tensor], number: int) -> torch.Tensor:
+    """Values of a layer from what the blocks pass on, in memory of its own."""
+    return x - carried[number] if carried else x
+
+
 def _adding(norm: Norm, shift: torch.Tensor) -> Norm:
     return replace(norm, bias=norm.bias + shift)
 

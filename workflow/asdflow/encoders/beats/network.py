@@ -14,7 +14,7 @@ from functools import lru_cache
 import torch
 from torch.nn.functional import gelu
 
-from asdflow.encoders._blocks import carry_biases
+from asdflow.encoders._blocks import carry_biases, residual_sum, true_values
 from asdflow.encoders._transformer import Linear, Norm, Weights, cut_patches, heads_of
 from asdflow.encoders.beats.attention import fused, head_by_head
 from asdflow.encoders.beats.block import EPS, Block, read_block
@@ -118,13 +118,13 @@ class BeatsNetwork:
         bias = self._bias(shape[1])
         x = x.reshape(-1, shape[2])
         scratch = self._scratch(len(x))
-        result = {0: self._layer(0, x).reshape(shape)} if 0 in wanted else {}
+        result = {0: true_values(x, self.carried, 0).reshape(shape)} if 0 in wanted else {}
         for number, block in enumerate(self.blocks[: max(wanted)], 1):
             x = self._run(block, x, shape[0], bias, scratch)
             if number == self.depth and self.config.layer_norm_first:
                 x = self.norm(x)
             if number in wanted:
-                result[number] = self._layer(number, x).reshape(shape)
+                result[number] = true_values(x, self.carried, number).reshape(shape)
         return result
 
     @torch.inference_mode()
@@ -163,16 +163,9 @@ class BeatsNetwork:
         self, x: torch.Tensor, y: torch.Tensor, linear: Linear, norm: Norm, scratch: Scratch
     ) -> torch.Tensor:
         """Residual sum with y W + b: plain where the norm came first, else norm(alpha x + y W + b)."""
-        if self.carried:
-            return norm(x.addmm_(y, linear.weight, beta=self.alpha))
-        update = linear(y, out=scratch.update)
-        if self.config.layer_norm_first:
-            return x + update
-        return norm(torch.add(update, x, alpha=self.alpha))
-
-    def _layer(self, number: int, x: torch.Tensor) -> torch.Tensor:
-        """Values of a layer, from what the blocks pass on, in memory of its own."""
-        return x - self.carried[number] if self.carried else x
+        first = self.config.layer_norm_first
+        total = residual_sum(x, y, linear, scratch.update, 1.0 if first else self.alpha, bool(self.carried))
+        return total if first else norm(total)
 
     def _attend(
         self, block: Block, x: torch.Tensor, batch: int, bias: torch.Tensor | None, scratch: Scratch

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from asdflow.encoders._blocks import TransformerBlock, carry_biases
+from asdflow.encoders._blocks import TransformerBlock, carry_biases, residual_sum, true_values
 from asdflow.encoders._transformer import Linear, Weights, cut_patches, heads_of
 from asdflow.encoders.eat.config import EatConfig
 
@@ -89,7 +89,7 @@ class EatNetwork:
         x = self.pre_norm(torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1))
         shape, rows = x.shape, x.shape[0] * x.shape[1]
         x = x.reshape(rows, -1)
-        result = {0: self._layer(0, x).reshape(shape)} if 0 in wanted else {}
+        result = {0: true_values(x, self.carried, 0).reshape(shape)} if 0 in wanted else {}
         mixed, hidden, update = (
             torch.empty((rows, size), dtype=self.product_dtype, device=self.device)
             for size in (3 * self.width, self.config.hidden, self.width)
@@ -102,16 +102,11 @@ class EatNetwork:
             x = self._add(x, torch.ops.aten.gelu_(block.fc1(x, out=hidden)), block.fc2, update)
             x = block.norm(x)
             if number in wanted:
-                result[number] = self._layer(number, x).reshape(shape)
+                result[number] = true_values(x, self.carried, number).reshape(shape)
         return result
 
     def _add(self, x: torch.Tensor, y: torch.Tensor, linear: Linear, update: torch.Tensor) -> torch.Tensor:
-        """x + y W + b. Changes x where the bias is carried in it already."""
-        return x.addmm_(y, linear.weight) if self.carried else x + linear(y, out=update)
-
-    def _layer(self, number: int, x: torch.Tensor) -> torch.Tensor:
-        """Values of a layer, from what the blocks pass on, in memory of its own."""
-        return x - self.carried[number] if self.carried else x
+        return residual_sum(x, y, linear, update, 1.0, bool(self.carried))
 
     @torch.inference_mode()
     def logits(self, image: torch.Tensor) -> torch.Tensor:
