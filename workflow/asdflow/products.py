@@ -75,8 +75,9 @@ class Products:
     right: Rows
 
     def part(self, rows: np.ndarray) -> Products:
-        """Of some rows of x, which are those of y."""
-        return Products(self.inner[rows[:, None], rows], self.left.part(rows), self.right.part(rows))
+        """Of some rows, of products of a set with itself."""
+        some = self.left.part(rows)
+        return Products(self.inner[rows[:, None], rows], some, some)
 
 
 #: What becomes of a block of products: rows of x, rows of y, the block (which may be changed), and which row
@@ -109,9 +110,11 @@ def part_count(dimensions: int) -> int:
 
 
 def _sum(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Sum, one after the other."""
-    result = arrays[0].copy()
-    for array in arrays[1:]:
+    """Sum, one after the other; a single array is handed back as it is."""
+    if len(arrays) == 1:
+        return arrays[0]
+    result = arrays[0] + arrays[1]
+    for array in arrays[2:]:
         result += array
     return result
 

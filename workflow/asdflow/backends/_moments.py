@@ -90,7 +90,7 @@ class Moments:
         dimensions = self.rows.shape[1]
         result = np.zeros((share.shape[1], 2 * dimensions))
         used = np.flatnonzero(square.any(axis=1))
-        for some in _batches(used, dimensions):
+        for some in batches(used, dimensions):
             rows = self.rows[some]
             result[:, :dimensions] += linear[some].T @ rows
             result[:, dimensions:] += square[some].T @ np.square(rows)
@@ -101,7 +101,7 @@ class Moments:
         """(R, C): sums over features of (C, D) linear times the vectors and quadratic times their squares."""
         size, dimensions = self.rows.shape
         of_rows, of_squares = np.empty((size, len(linear))), np.empty((size, len(linear)))
-        for some in _batches(np.arange(size), dimensions):
+        for some in batches(np.arange(size), dimensions):
             rows = self.rows[some]
             of_rows[some] = rows @ linear.T
             of_squares[some] = np.square(rows) @ quadratic.T
@@ -125,7 +125,7 @@ class Moments:
 def _centred(vectors: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Vectors in this order less their mean, float64, and the mean."""
     rows = np.empty(vectors.shape)
-    for some in _batches(np.arange(len(vectors)), vectors.shape[1]):
+    for some in batches(np.arange(len(vectors)), vectors.shape[1]):
         rows[some] = vectors[order[some]]
     centre = rows.mean(axis=0)
     rows -= centre
@@ -153,8 +153,8 @@ def _spread(parents: np.ndarray, weights: np.ndarray, share: np.ndarray, size: i
     )
 
 
-def _batches(rows: np.ndarray, dimensions: int) -> Iterator[np.ndarray | slice]:
-    """Some rows at a time; a slice where they follow each other, which copies nothing."""
-    step = max(1, BATCH // dimensions)
+def batches(rows: np.ndarray, dimensions: int, values: int = BATCH) -> Iterator[np.ndarray | slice]:
+    """Rows of so many values at a time; a slice where they follow each other, which copies nothing."""
+    step = max(1, values // dimensions)
     for start in range(0, len(rows), step):
         yield as_slice(rows[start : start + step])

@@ -4,7 +4,7 @@ T' = diag(g) - U^T U with p rows in U. On a line between the eigenvalues kept an
     z^T (T' - t)^-1 z = R_zz + R_zU (I - R_UU)^-1 R_Uz,   R_ab = sum_j a_j b_j / (g_j - t)     (Woodbury)
     det(T' - t) / det(diag(g) - t) = det(I - R_UU)
 and how many eigenvalues lie above a real t is the inertia of p x p matrices (Haynsworth), so that the two
-next to the line are found by bisection.
+next to the line are found by halving an interval and, once it holds no pole, by the Illinois rule.
 """
 
 from __future__ import annotations

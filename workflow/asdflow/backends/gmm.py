@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -11,7 +10,7 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_size
-from asdflow.backends._moments import Moments
+from asdflow.backends._moments import Moments, batches
 from asdflow.bank import Queries
 from asdflow.clustering import kmeans
 from asdflow.linear import product
@@ -145,7 +144,7 @@ class FittedGMM(Fitted):
         weight = np.maximum(self.weight - gone, 0.0) + EMPTY
         number = np.bincount(clip, minlength=bank.size)
         log = np.empty(gone.shape)
-        for rows in _batches(bank.size, bank.dimensions):
+        for rows in batches(np.arange(bank.size), bank.dimensions, BATCH):
             away = bank.vectors[rows].astype(np.float64) - centre
             for component in range(self.backend.components):
                 share = np.where(number[rows] == 1, gone[rows, component], 0.0)
@@ -190,13 +189,6 @@ def _sum_of_logs(values: np.ndarray) -> np.ndarray:
         values = values[:, :half] * values[:, half : 2 * half]
         low, high = low**2, high**2
     return total + np.log(values).sum(axis=1)
-
-
-def _batches(count: int, dimensions: int) -> Iterator[slice]:
-    """Rows whose values stay in the cache."""
-    step = max(1, BATCH // dimensions)
-    for start in range(0, count, step):
-        yield slice(start, min(start + step, count))
 
 
 def _log_sum(log: np.ndarray) -> np.ndarray:

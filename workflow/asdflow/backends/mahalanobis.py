@@ -144,13 +144,14 @@ class FittedSelective(Fitted):
         points = Points(self.bank, queries)
         along, beside = self.axes.project(points)
         to_source = self.covariance.squared_length(along, beside)
-        return np.stack([to_source, self._from(points, along, *self._full_mean)])
+        mean, offset, _ = self._full_mean
+        return np.stack([to_source, self._from(points, along, mean, offset)])
 
     @cached_property
-    def _full_mean(self) -> tuple[Points, np.ndarray]:
-        """Mean of all target references, and its (1, r) coordinates."""
+    def _full_mean(self) -> tuple[Points, np.ndarray, np.ndarray]:
+        """Mean of all target references, its (1, r) coordinates, its (1,) squared distance from the span."""
         mean = Points(self.bank, weights=self.target.full())
-        return mean, self.axes.project(mean)[0]
+        return mean, *self.axes.project(mean)
 
     def domain_self_scores(self) -> np.ndarray:
         """(2, N) exact: infinite to the target mean for the only target clip."""
@@ -159,8 +160,7 @@ class FittedSelective(Fitted):
         means = Points(self.bank, weights=self.target.without(target))
         left_alone = ~means.weights.any(axis=1)
         along, beside = self.axes.project(clips)
-        mean = Points(self.bank, weights=self.target.full())
-        to_mean, off_mean = self.axes.project(mean)
+        _, to_mean, off_mean = self._full_mean
         left = left_out(self.axes)
         result = np.empty((2, self.bank.size))
         result[0, source] = left.own_distance()
