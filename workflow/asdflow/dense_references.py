@@ -9,6 +9,8 @@ import numpy as np
 from asdflow.bank import Queries
 from asdflow.density import Density
 from asdflow.errors import ConfigError
+from asdflow.mixtures import MixedReferences
+from asdflow.neighbours import smallest_of_groups
 from asdflow.references import ALL, References
 
 #: Smallest density that "guard" lets through (the value common in the field).
@@ -24,6 +26,9 @@ class Rule(Protocol):
 
     def apply(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
         """Changed distances; `density` broadcasts against them."""
+
+    def affine(self, density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(factor, offset): `apply` gives the distances times the one, less the other."""
 
 
 class DenseReferences(References):
@@ -77,6 +82,28 @@ class DenseReferences(References):
         """A changed distance belongs to a clip and a reference; between references there is none."""
         raise NotImplementedError("references of changed density have no distances among themselves")
 
+    def _nearest(self, clips: Queries | None, metric: str, bands: int, k: int) -> dict[int, np.ndarray]:
+        """As of the references; of mixtures only those that may be near are looked at."""
+        if not isinstance(self.inner, MixedReferences):
+            return super()._nearest(clips, metric, bands, k)
+        changes = self.density.changes if clips is None and self.rule.self_density == "held_out" else None
+        without = None if changes is None else [(part.clip, part.reference) for part in changes]
+        with np.errstate(divide="ignore", over="ignore"):
+            change = self.rule.affine(self._guarded(self.density.full))
+            found = self.inner.nearest_changed(clips, metric, bands, k, change, without)
+        if found is None:
+            return super()._nearest(clips, metric, bands, k)
+        for band, part in enumerate(changes or []):
+            plain = self.inner.to_pairs(part.clip, part.reference, metric, bands, band)
+            values = np.where(np.isnan(part.density), np.inf, self._changed(plain, part.density))
+            for domain, best in found.items():
+                here = slice(None) if self.domain is None else self.domain[part.reference] == domain
+                others = smallest_of_groups(part.clip[here], values[here], self.bank.size, k)
+                best[band] = np.sort(np.concatenate([best[band], others], axis=1), axis=1)[:, :k]
+        if changes is not None:
+            self._require_one(np.concatenate(list(found.values()), axis=-1))
+        return found
+
     def _full(self, which: slice) -> np.ndarray:
         """(bands, 1, R)."""
         return self.density.full[which, None, :]
@@ -90,6 +117,7 @@ class DenseReferences(References):
             )
 
     def _changed(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
-        if self.rule.duplicates == "guard":
-            density = np.maximum(density, GUARD)
-        return self.rule.apply(distances, density)
+        return self.rule.apply(distances, self._guarded(density))
+
+    def _guarded(self, density: np.ndarray) -> np.ndarray:
+        return np.maximum(density, GUARD) if self.rule.duplicates == "guard" else density

@@ -31,12 +31,8 @@ class Single:
     columns: Columns
     parents: Columns
 
-    def mixed(self, values: np.ndarray) -> np.ndarray:
-        """(M, N) to (M, references)."""
-        return values[:, self.parents]
-
     def write(self, values: np.ndarray, out: np.ndarray) -> None:
-        """Write `mixed` into (M, references)."""
+        """Write means of columns of (M, N) into (M, references)."""
         out[...] = values[:, self.parents]
 
     def offsets(self, square: np.ndarray) -> float:
@@ -53,28 +49,13 @@ class Pair:
     other: Columns
     share: np.ndarray
 
-    def mixed(self, values: np.ndarray) -> np.ndarray:
-        """(M, N) to (M, references)."""
-        result = np.empty((len(values), len(self.share)))
-        self.write(values, result)
-        return result
-
     def write(self, values: np.ndarray, out: np.ndarray) -> None:
-        """Write `mixed` into (M, references)."""
+        """Write means of columns of (M, N) into (M, references)."""
         if isinstance(self.common, np.ndarray):
             np.multiply(values[:, self.common], self.share, out=out)
         else:
             np.multiply(values[:, self.common, None], self.share, out=out)
         out += values[:, self.other] * (1 - self.share)
-
-    def mix(self, values: np.ndarray, scale: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
-        """Write scale * mean - shift, each of the references."""
-        if isinstance(self.common, np.ndarray):
-            np.multiply(values[:, self.common], self.share * scale, out=out)
-        else:
-            np.multiply(values[:, self.common, None], self.share * scale, out=out)
-        out -= shift
-        out += values[:, self.other] * ((1 - self.share) * scale)
 
     def offsets(self, square: np.ndarray) -> np.ndarray:
         """1/2 sum_pq w_p w_q |b_p - b_q|^2 of each reference."""
@@ -88,25 +69,19 @@ class Many:
     columns: Columns
     weights: np.ndarray
 
-    def mixed(self, values: np.ndarray) -> np.ndarray:
-        """(M, N) to (M, references)."""
-        return product(values, self.weights)
-
     def write(self, values: np.ndarray, out: np.ndarray) -> None:
-        """Write `mixed` into (M, references)."""
-        out[...] = self.mixed(values)
-
-    def mix(self, values: np.ndarray, scale: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
-        """Write scale * mean - shift, each of the references."""
-        np.multiply(self.mixed(values), scale, out=out)
-        out -= shift
+        """Write means of columns of (M, N) into (M, references)."""
+        out[...] = product(values, self.weights)
 
     def offsets(self, square: np.ndarray) -> np.ndarray:
         """1/2 sum_pq w_p w_q |b_p - b_q|^2 of each reference."""
         return 0.5 * (self.weights * product(square, self.weights).T).sum(axis=1)  # square is symmetric
 
 
-def blocks(recipe: Recipe, size: int) -> Iterator[Single | Pair | Many]:
+Block = Single | Pair | Many
+
+
+def blocks(recipe: Recipe, size: int) -> Iterator[Block]:
     """Blocks that cover all references of a recipe over `size` clips."""
     used = (recipe.weights != 0).sum(axis=1)
     order = np.argsort(recipe.weights == 0, axis=1, kind="stable")

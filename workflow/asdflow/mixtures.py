@@ -1,10 +1,6 @@
 """References that are weighted means of clips: cluster centres, clips interpolated between two.
 
-Their distances follow from the distances between clips, without the vectors. For weights w that sum to 1 and
-a point r = sum_p w_p b_p, |x - r|^2 = sum_p w_p |x - b_p|^2 - h with h = 1/2 sum_pq w_p w_q |b_p - b_q|^2.
-
-For the cosine the vectors are scaled to unit length before they are mixed, where |x - b|^2 is four times the
-cosine distance, and the length of r is sqrt(1 - h).
+Their distances follow from the distances between clips, without the vectors (`mixed_distances`).
 """
 
 from __future__ import annotations
@@ -18,15 +14,16 @@ import numpy as np
 from asdflow.bank import Queries
 from asdflow.clustering import canonical_order
 from asdflow.linear import product
+from asdflow.mixed_distances import ROUNDING, between, cosine, from_clips, from_means, squared
 from asdflow.mixing import Single, blocks
-from asdflow.nearest_mixtures import Blocks
-from asdflow.neighbours import pairs_where
+from asdflow.nearest_mixtures import Blocks, Found, Run
+from asdflow.neighbours import Neighbours
 from asdflow.references import ALL, ANY, NOBODY, References
 
-#: Squared distances below this share of their terms are rounding and mean the same point.
-ROUNDING = 1e-13
 #: Rows of more parents than this are computed by a matrix product.
 FEW = 2
+#: Share of the references, 1 / MOST, of which the nearest are searched; more are sorted.
+MOST = 8
 
 
 @dataclass(frozen=True)
@@ -152,8 +149,7 @@ class MixedReferences(References):
     def mixed(self, rows: np.ndarray) -> np.ndarray:
         """(R, n) weighted means of (N, n) rows of the clips."""
         result = np.empty((self.size, rows.shape[1]))
-        for block in self._blocks:
-            result[block.columns] = block.mixed(rows.T).T
+        self._sums(rows.T, result.T)
         return result
 
     def to(
@@ -175,36 +171,14 @@ class MixedReferences(References):
         chosen = np.arange(self.size)[rows]
         part, h = self.recipe.take(chosen), self._offsets(metric, bands)[which]
         known = self.bank.distances(metric, bands)[which]
+        rescaled = self.recipe.rescaled
         result = np.empty((len(known), len(chosen), self.size))
-        finish = self._euclidean if metric == "euclidean" else self._cosine
         for of_band, offsets, out in zip(known, h, result, strict=True):
-            self._sums(_mix_rows(part, self.bank.size, of_band, metric), out)
-            finish(out, offsets, chosen)
+            rows = np.empty((len(chosen), self.bank.size))
+            _mix_rows(part, squared(of_band, metric), rows)
+            self._sums(rows, out)
+            between(out, (offsets[chosen, None], offsets), (rescaled[chosen, None], rescaled), metric)
         return result
-
-    def _euclidean(self, total: np.ndarray, h: np.ndarray, chosen: np.ndarray) -> None:
-        """Mean squared distances of all parents of one to those of the other, to distances, in place."""
-        same = _same(total, h[chosen], h)
-        total -= h[chosen, None]
-        total -= h
-        total[same] = 0.0
-        np.sqrt(np.maximum(total, 0.0, out=total), out=total)
-
-    def _cosine(self, total: np.ndarray, h: np.ndarray, chosen: np.ndarray) -> None:
-        """As `_euclidean`, by (1 - <p, q> / (a b)) / 2 with <p, q> = 1 - total / 2 of means p and q.
-
-        A reference that is scaled is divided by its length a, a^2 = 1 - h; another one by 1.
-        """
-        rows, columns = _same(total, h[chosen], h)
-        total[rows, columns] = h[chosen[rows]] + h[columns]
-        lengths, rescaled = self._lengths(h, slice(None)), self.recipe.rescaled
-        total -= 2.0
-        total *= (0.25 / lengths[chosen])[:, None]
-        total /= lengths
-        total += 0.5
-        copies = rescaled[chosen[rows]] & rescaled[columns]
-        total[rows[copies], columns[copies]] = 0.0
-        np.clip(total, 0.0, 1.0, out=total)
 
     def left_out(
         self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
@@ -227,24 +201,112 @@ class MixedReferences(References):
             length = 1 - h[band, references]  # squared
             inner = 0.5 * (1 + length - square)
             left = (length - 2 * weight * inner + np.square(weight)) / np.square(1 - weight)
-            result[band, clips - start, references] = _cosine(away, 1 - left, rescaled)
+            result[band, clips - start, references] = cosine(away, 1 - left, rescaled)
         return result
 
     def _nearest(self, clips: Queries | None, metric: str, bands: int, k: int) -> dict[int, np.ndarray]:
-        """As of the references, block by block where no mixture has more than two parents."""
-        blocks = self._few
-        if blocks is None or (clips is None and len(self._partly_owned[0])):
-            return super()._nearest(clips, metric, bands, k)
-        owned = self.owned(0, self.bank.size) if clips is None else None
+        """As of the references, but only of those that may be near; means of which a clip is a part, all."""
+        found = self.nearest_changed(clips, metric, bands, k, None, None)
+        return super()._nearest(clips, metric, bands, k) if found is None else found
+
+    def nearest_changed(
+        self,
+        clips: Queries | None,
+        metric: str,
+        bands: int,
+        k: int,
+        change: tuple[np.ndarray, np.ndarray] | None,
+        without: Sequence[tuple[np.ndarray, np.ndarray]] | None,
+    ) -> dict[int, np.ndarray] | None:
+        """As `nearest`, of distances multiplied by a factor less an offset, both (bands, R).
+
+        `without` are in each band further pairs of a clip and a reference that are left out. None where this
+        is not known how to do.
+        """
+        if k > self.size // MOST or (clips is None and len(self._partly_owned[0])):
+            return None
+        if change is not None and metric == "euclidean":
+            factor, offset = change
+            change = np.square(factor), offset  # of squared distances
+            if offset.any() or not np.isfinite(change[0]).all():
+                return None
         parts = []
-        for band, of_band in enumerate((clips or self.bank).distances(metric, bands)):
-            affine = _affine(self._offsets(metric, bands)[band], self.recipe.rescaled, metric)
-            parts.append(blocks.nearest(of_band, metric, *affine, k, owned))
-        return {domain: np.stack([part[domain] for part in parts]) for domain in parts[0]}
+        for band, known in enumerate((clips or self.bank).distances(metric, bands)):
+            scale, shift = from_clips(self._offsets(metric, bands)[band], self.recipe.rescaled, metric)
+            if change is not None:
+                scale, shift = change[0][band] * scale, change[0][band] * shift + change[1][band]
+            gone = None
+            if clips is None:
+                gone = self.owned(0, self.bank.size)
+                gone = gone if without is None else _merged(gone, without[band])
+            parts.append(
+                self._by_domain.nearest(
+                    lambda rows, out, known=known: squared(known[rows], metric, out),
+                    known.shape,
+                    (scale, shift),
+                    k,
+                    gone=gone,
+                    itself=clips is None,
+                )
+            )
+        return {domain: _finished([part[domain] for part in parts], metric, change) for domain in parts[0]}
+
+    def to_pairs(
+        self, clips: np.ndarray, references: np.ndarray, metric: str, bands: int, band: int
+    ) -> np.ndarray:
+        """(n,) distances of clips of the bank to references of these numbers, pair by pair."""
+        known, recipe = self.bank.distances(metric, bands)[band], self.recipe.take(references)
+        square = _mean_at(recipe, clips, known, metric)
+        scale, shift = from_clips(self._offsets(metric, bands)[band], self.recipe.rescaled, metric)
+        result = np.maximum(scale[references] * square - shift[references], 0.0)
+        return np.sqrt(result) if metric == "euclidean" else result
+
+    def _look_up(self, metric: str, bands: int, count: int) -> Neighbours:
+        """As of the references: which are the nearest follows from what grows with the distance."""
+        if count > self.size // MOST:
+            return super()._look_up(metric, bands, count)
+        index, distance = (np.empty((bands, self.size, count), dtype=kind) for kind in (np.int64, np.float64))
+        everything = np.arange(self.size)
+        h, rescaled = self._offsets(metric, bands), self.recipe.rescaled
+        for band, known in enumerate(self.bank.distances(metric, bands)):
+            square = squared(known, metric)
+
+            def fill(rows: slice, out: np.ndarray, square=square) -> None:
+                _mix_rows(self.recipe.take(everything[rows]), square, out)
+
+            number = self._in_one.nearest(
+                fill,
+                (self.size, self.bank.size),
+                from_means(h[band], rescaled, metric),
+                count,
+                gone=(everything, everything),
+                numbered=True,
+            )[ANY].number
+            total = np.zeros(number.shape)
+            for place in range(count):
+                total[:, place] = self._total(square, everything, number[:, place])
+            of_rows, of_columns = (h[band][:, None], h[band][number]), (rescaled[:, None], rescaled[number])
+            between(total, of_rows, of_columns, metric)
+            order = np.argsort(total, axis=1, kind="stable")
+            index[band], distance[band] = (np.take_along_axis(part, order, 1) for part in (number, total))
+        return Neighbours(index, distance)
+
+    def _total(self, square: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """(n,) mean squared distances of all parents of one reference to those of another, pair by pair."""
+        a, b = self.recipe.take(first), self.recipe.take(second)
+        total = np.zeros(len(first))
+        for p in range(a.parents.shape[1]):
+            for q in range(b.parents.shape[1]):
+                total += a.weights[:, p] * b.weights[:, q] * square[a.parents[:, p], b.parents[:, q]]
+        return total
 
     @cached_property
-    def _few(self) -> Blocks | None:
+    def _by_domain(self) -> Blocks:
         return Blocks.of(self._blocks, np.full(self.size, ANY) if self.domain is None else self.domain)
+
+    @cached_property
+    def _in_one(self) -> Blocks:
+        return Blocks.of(self._blocks, np.full(self.size, ANY))
 
     @cached_property
     def _partly_owned(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -283,20 +345,20 @@ class MixedReferences(References):
 
     def _mixed(self, distances: np.ndarray, metric: str, bands: int, which: slice) -> np.ndarray:
         """(bands, M, N) distances to clips to (bands, M, R) distances to the references."""
-        square, h = squared(distances, metric), self._offsets(metric, bands)[which]
+        h = self._offsets(metric, bands)[which]
         result = np.empty((*distances.shape[:2], self.size))
-        for band, of_band in enumerate(square):
+        for band, of_band in enumerate(distances):
+            square = squared(of_band, metric)
+            scratch = np.empty((2, result[band].size))
+            scale, shift = from_clips(h[band], self.recipe.rescaled, metric)
             for block in self._blocks:
                 if isinstance(block, Single):
-                    result[band][:, block.columns] = distances[band][:, block.parents]
+                    result[band][:, block.columns] = of_band[:, block.parents]
                     continue
-                out = result[band][:, block.columns]
-                scale, shift = _affine(h[band, block.columns], self.recipe.rescaled[block.columns], metric)
-                block.mix(of_band, scale, shift, out)
+                run = Run.of(block, scale[block.columns], shift[block.columns])
+                out = run.values(square, slice(None), scratch)
                 np.maximum(out, 0.0, out=out)
-                if metric == "euclidean":
-                    np.sqrt(out, out=out)
-                result[band][:, block.columns] = out  # is there already where the columns are a slice
+                result[band][:, block.columns] = np.sqrt(out) if metric == "euclidean" else out
         return result
 
     def _sums(self, square: np.ndarray, result: np.ndarray) -> None:
@@ -319,49 +381,47 @@ class MixedReferences(References):
             self._known[key] = h
         return self._known[key]
 
-    def _lengths(self, h: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
-        """What an inner product is divided by: the length of a rescaled reference, 1 otherwise."""
-        return np.where(self.recipe.rescaled[rows], np.sqrt(np.maximum(1 - h, 1e-30)), 1.0)
 
-
-def _same(total: np.ndarray, h: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of references whose squared distance, total - h - h', is rounding."""
-    away = total * (1 - ROUNDING)
-    away -= others
-    return pairs_where(away <= h[:, None])
-
-
-def squared(distances: np.ndarray, metric: str) -> np.ndarray:
-    """Squared distances in the space in which vectors are mixed: for the cosine that of unit vectors."""
-    return np.square(distances) if metric == "euclidean" else 4.0 * distances
-
-
-def _affine(h: np.ndarray, rescaled: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """(scale, shift): what sum_p w_p |x - b_p|^2 is multiplied by, and what is then taken off.
-
-    That gives the squared Euclidean distance, or the cosine distance as in `_cosine`.
-    """
-    if metric == "euclidean":
-        return np.ones_like(h), h
-    length = np.sqrt(np.maximum(1 - h, 1e-30))
-    scale = np.where(rescaled, 0.25 / length, 0.25)
-    return scale, np.where(rescaled, scale * (h + np.square(1 - length)), 0.0)
-
-
-def _cosine(square: np.ndarray, h: np.ndarray, rescaled: np.ndarray) -> np.ndarray:
-    """Cosine distance of unit vectors to means of unit vectors at these squared distances."""
-    length = np.sqrt(np.maximum(1 - h, 1e-30))
-    scaled = (square - np.square(1 - length)) / (4 * length)
-    return np.clip(np.where(rescaled, scaled, 0.25 * (square + h)), 0.0, 1.0)
-
-
-def _mix_rows(recipe: Recipe, size: int, distances: np.ndarray, metric: str) -> np.ndarray:
-    """(rows, N): for each reference the weighted mean of its parents' squared distances to the clips."""
+def _mix_rows(recipe: Recipe, square: np.ndarray, out: np.ndarray) -> None:
+    """Write for each reference the weighted mean of its parents' rows of (N, N) into (R, N)."""
     used = np.flatnonzero((recipe.weights != 0).any(axis=0))
     if len(used) > FEW:
-        return product(recipe.matrix(size), np.ascontiguousarray(squared(distances, metric).T))
-    total = np.zeros((recipe.size, distances.shape[1]))
-    for p in used:
+        out[...] = product(recipe.matrix(len(square)), square)  # which is symmetric
+        return
+    np.take(square, recipe.parents[:, used[0]], axis=0, out=out, mode="clip")
+    out *= recipe.weights[:, used[0], None]
+    for p in used[1:]:
         some = np.flatnonzero(recipe.weights[:, p])
-        total[some] += recipe.weights[some, p, None] * squared(distances[recipe.parents[some, p]], metric)
+        more = square.take(recipe.parents[some, p], axis=0)
+        more *= recipe.weights[some, p, None]
+        if len(some) == len(out):
+            out += more
+        else:
+            out[some] += more
+
+
+def _mean_at(recipe: Recipe, clips: np.ndarray, distances: np.ndarray, metric: str) -> np.ndarray:
+    """(n,) mean squared distance of each clip to the parents of each reference, pair by pair."""
+    total = np.zeros(len(clips))
+    for p in range(recipe.parents.shape[1]):
+        total += recipe.weights[:, p] * squared(distances[clips, recipe.parents[:, p]], metric)
     return total
+
+
+def _merged(
+    some: tuple[np.ndarray, np.ndarray], others: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of both, by clip."""
+    clips, references = (np.concatenate(parts) for parts in zip(some, others, strict=True))
+    order = np.argsort(clips, kind="stable")
+    return clips[order], references[order]
+
+
+def _finished(
+    bands: Sequence[Found], metric: str, change: tuple[np.ndarray, np.ndarray] | None
+) -> np.ndarray:
+    """(bands, M, k) distances."""
+    values = np.stack([found.value for found in bands])
+    if change is None or not change[1].any():
+        np.maximum(values, 0.0, out=values)
+    return np.sqrt(values, out=values) if metric == "euclidean" else values

@@ -1,54 +1,101 @@
-"""The nearest mixtures of each clip, a few clips and one block of mixtures at a time.
+"""The nearest mixtures of each point, without all of its distances.
 
-Ten target clips mixed with a thousand source clips make ten thousand references, in each of eight bands:
-their distances to a bank are a hundred million numbers of which only the smallest of each row are looked at.
-They are made and reduced while they are in the cache.
+Ten target clips mixed with a thousand source clips make ten thousand references, in each of eight bands: the
+distances of a bank to them are a hundred million numbers of which only the smallest of each row are looked
+at. Most need not be made: mixtures with one common clip, in which they are at a, are at least as far as
+
+    min of the factor of a * |x - a|^2 + min of the other factor * (least distance to any clip)^2 - max shift
+
+and where that is more than what was found elsewhere, the row is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from asdflow.mixing import Many, Pair, Single
-from asdflow.neighbours import as_slice, smallest
+from asdflow.linear import product
+from asdflow.mixing import Block, Many, Pair, Single
+from asdflow.neighbours import as_slice, places_of_smallest, smallest
 
-#: Distances of one block and batch of clips.
+#: Distances of one block and batch of points.
 BATCH = 2**17
+#: Points of a batch at least.
+ROWS = 16
+
+#: Rows and columns, rows ascending.
+Entries = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The nearest references of a group.
+
+    Attributes
+    ----------
+    value : (M, k) float64
+        Ascending; infinite where there are fewer.
+    number : (M, k) int, or None
+        Of the references, where asked for.
+    """
+
+    value: np.ndarray
+    number: np.ndarray | None
+
+    @classmethod
+    def nothing(cls, points: int, k: int, numbered: bool) -> Found:
+        """Before any reference was seen."""
+        return cls(np.full((points, k), np.inf), np.zeros((points, k), dtype=np.int64) if numbered else None)
+
+    def add(self, rows: np.ndarray | slice, values: np.ndarray, numbers: np.ndarray) -> None:
+        """Take the smallest of (rows, C) values into account, of references of these numbers."""
+        k = self.value.shape[1]
+        if self.number is None:
+            best = smallest(values, k)
+            if k > 1:
+                best = np.sort(np.concatenate([self.value[rows], best], axis=1), axis=1)[:, :k]
+                self.value[rows] = best
+            else:
+                self.value[rows] = np.minimum(self.value[rows], best)
+            return
+        place = places_of_smallest(values, k)
+        best = np.concatenate([self.value[rows], np.take_along_axis(values, place, axis=1)], axis=1)
+        of_best = np.concatenate([self.number[rows], numbers[place]], axis=1)
+        order = np.argsort(best, axis=1, kind="stable")[:, :k]
+        self.value[rows] = np.take_along_axis(best, order, axis=1)
+        self.number[rows] = np.take_along_axis(of_best, order, axis=1)
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Blocks of references, and where each reference and each domain lies in them.
+    """Blocks of references, and where each reference and each group lies in them.
 
     Attributes
     ----------
-    blocks : sequence of Single or Pair
+    blocks : sequence of blocks
     number, place : (R,) int
         Block of each reference, and its column there.
     groups : sequence of mappings
-        Columns of each domain in each block.
+        Columns of each group in each block.
     """
 
-    blocks: Sequence[Single | Pair]
+    blocks: Sequence[Block]
     number: np.ndarray
     place: np.ndarray
     groups: Sequence[Mapping[int, slice | np.ndarray]]
 
     @classmethod
-    def of(cls, blocks: Sequence[Single | Pair | Many], domain: np.ndarray) -> Blocks | None:
-        """None where a block has mixtures of more than two clips. `domain`: (R,) int."""
-        if any(isinstance(block, Many) for block in blocks):
-            return None
-        number, place = np.empty(len(domain), dtype=np.int64), np.empty(len(domain), dtype=np.int64)
+    def of(cls, blocks: Sequence[Block], group: np.ndarray) -> Blocks:
+        """`group`: (R,) int, of each reference."""
+        number, place = np.empty(len(group), dtype=np.int64), np.empty(len(group), dtype=np.int64)
         groups = []
         for count, block in enumerate(blocks):
-            columns = np.arange(len(domain))[block.columns]
+            columns = np.arange(len(group))[block.columns]
             number[columns], place[columns] = count, np.arange(len(columns))
-            of_block = domain[columns]
+            of_block = group[columns]
             groups.append(
                 {int(one): as_slice(np.flatnonzero(of_block == one)) for one in np.unique(of_block)}
             )
@@ -56,106 +103,195 @@ class Blocks:
 
     def nearest(
         self,
-        distances: np.ndarray,
-        metric: str,
-        scale: np.ndarray,
-        shift: np.ndarray,
+        fill: Callable[[slice, np.ndarray], None],
+        shape: tuple[int, int],
+        affine: tuple[np.ndarray, np.ndarray],
         k: int,
-        owned: tuple[np.ndarray, np.ndarray] | None,
-    ) -> dict[int, np.ndarray]:
-        """(M, k) smallest distances to the references of each domain, ascending; infinite if there are fewer.
+        *,
+        gone: Entries | None = None,
+        itself: bool = False,
+        numbered: bool = False,
+    ) -> dict[int, Found]:
+        """The k smallest values of each group, in each row.
 
         Parameters
         ----------
-        distances : (M, N) float64
-            To the clips, in one band.
-        scale, shift : (R,) float64
-            What the mean squared distance of a mixture to its parents is multiplied by, and what is then
-            taken off, for its squared Euclidean or its cosine distance.
-        owned : (n,) and (n,) int, optional
-            Row, ascending, and reference that is infinitely far from it.
+        fill : callable
+            Writes squared distances (rows, N) of some points to the clips.
+        shape : (M, N)
+        affine : (R,) and (R,) float64
+            What the mean squared distance to the parents of a reference is multiplied by, and what is then
+            taken off, for its value.
+        gone : optional
+            Points, ascending, and references whose value is infinite.
+        itself : bool
+            The points are the clips, and all references with a share of its clip are gone from each row.
+        numbered : bool
+            Whether to find the numbers of the references as well.
         """
-        domains = {domain for group in self.groups for domain in group}
-        result = {domain: np.full((len(distances), k), np.inf) for domain in domains}
-        widest = max(len(np.arange(len(self.number))[block.columns]) for block in self.blocks)
-        step = max(1, BATCH // max(widest, distances.shape[1]))
-        scratch = np.empty((2, step * widest))
-        squares = np.empty((step, distances.shape[1]))
-        factors = [
-            _factors(block, scale[block.columns], shift[block.columns], metric) for block in self.blocks
-        ]
-        for start in range(0, len(distances), step):
-            known = distances[start : start + step]
-            square = known if metric == "cosine" else np.square(known, out=squares[: len(known)])
-            taken = None if owned is None else self._by_block(owned, start, start + len(known))
-            for number, (block, group) in enumerate(zip(self.blocks, self.groups, strict=True)):
-                out, more = (part[: len(known) * _size(block)].reshape(len(known), -1) for part in scratch)
-                if isinstance(block, Single):
-                    out[...] = known[:, block.parents]
-                else:
-                    _mix(block, square, factors[number], out, more)
+        count, clips = shape
+        scale, shift = affine
+        runs = [Run.of(block, scale[block.columns], shift[block.columns]) for block in self.blocks]
+        names = [np.arange(len(self.number))[block.columns] for block in self.blocks]
+        groups = sorted({group for of_block in self.groups for group in of_block})
+        result = {group: Found.nothing(count, k, numbered) for group in groups}
+        widest = max(clips, *(run.size for run in runs))
+        step = max(ROWS, BATCH // widest)
+        square, scratch = np.empty((step, clips)), np.empty((2, step * widest))
+        for start in range(0, count, step):
+            rows = slice(start, min(start + step, count))
+            known = square[: rows.stop - start]
+            fill(rows, known)
+            taken = None if gone is None else self._by_block(gone, rows)
+            best = {
+                group: Found(found.value[rows], None if found.number is None else found.number[rows])
+                for group, found in result.items()
+            }
+
+            def visit(number: int, some: slice | np.ndarray, known=known, taken=taken, best=best) -> None:
+                out = runs[number].values(known, some, scratch)
                 if taken is not None:
-                    out[taken[number]] = np.inf
-                for domain, columns in group.items():
-                    found = smallest(out[:, columns], k)
-                    if isinstance(block, Pair):
-                        np.maximum(found, 0.0, out=found)
-                        found = np.sqrt(found) if metric == "euclidean" else found
-                    best = result[domain][start : start + len(known)]
-                    if k == 1:
-                        np.minimum(best, found, out=best)
-                    else:
-                        best[...] = np.sort(np.concatenate([best, found], axis=1), axis=1)[:, :k]
+                    out[_of_rows(taken[number], some, len(known))] = np.inf
+                for group, columns in self.groups[number].items():
+                    best[group].add(some, out[:, columns], names[number][columns])
+
+            self._visit_needed(runs, known, _least(known, start if itself else None), best, visit)
         return result
 
-    def _by_block(
-        self, owned: tuple[np.ndarray, np.ndarray], start: int, stop: int
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Rows from `start` and columns of each block that are owned."""
-        low, high = np.searchsorted(owned[0], (start, stop))
-        rows, references = owned[0][low:high] - start, owned[1][low:high]
+    def _visit_needed(
+        self,
+        runs: Sequence[Run],
+        known: np.ndarray,
+        least: np.ndarray,
+        best: Mapping[int, Found],
+        visit: Callable[[int, slice | np.ndarray], None],
+    ) -> None:
+        """Visit every block where it may hold one of the smallest: first those of the least bound."""
+        bounded: dict[int, list[int]] = {}
+        for number, (run, groups) in enumerate(zip(runs, self.groups, strict=True)):
+            if run.bounded and len(groups) == 1:
+                bounded.setdefault(next(iter(groups)), []).append(number)
+            else:
+                visit(number, slice(0, len(known)))
+        for group, numbers in bounded.items():
+            if len(numbers) == 1:
+                visit(numbers[0], slice(0, len(known)))
+                continue
+            bounds = np.stack([runs[number].bound(known, least) for number in numbers], axis=1)
+            first = bounds.argmin(axis=1)
+            for place, number in enumerate(numbers):
+                rows = np.flatnonzero(first == place)
+                if len(rows):
+                    visit(number, rows)
+            for place, number in enumerate(numbers):
+                rows = np.flatnonzero((bounds[:, place] <= best[group].value[:, -1]) & (first != place))
+                if len(rows):
+                    visit(number, rows)
+
+    def _by_block(self, gone: Entries, rows: slice) -> list[Entries]:
+        """Rows from the first of `rows` and columns of each block."""
+        low, high = np.searchsorted(gone[0], (rows.start, rows.stop))
+        row, references = gone[0][low:high] - rows.start, gone[1][low:high]
         number = self.number[references]
         order = np.argsort(number, kind="stable")
         ends = np.searchsorted(number[order], np.arange(len(self.blocks) + 1))
-        rows, columns = rows[order], self.place[references][order]
-        return [(rows[a:b], columns[a:b]) for a, b in pairwise(ends)]
+        row, columns = row[order], self.place[references][order]
+        return [(row[a:b], columns[a:b]) for a, b in pairwise(ends)]
 
 
-def _factors(
-    block: Single | Pair, scale: np.ndarray, shift: np.ndarray, metric: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Factors of the distances to both parents, and what is taken off.
+@dataclass(frozen=True)
+class Run:
+    """A block, and the factors of its values.
 
-    For the cosine they include that a squared distance of unit vectors is four cosine distances.
+    Attributes
+    ----------
+    ratio : float, or None
+        Factor of the common parent relative to that of the other where it is the same for all references.
+    of_common : (C,) float64
+        Factor of the distances to the common parent where there is no ratio.
+    factor, shift : (C,) float64
+        Factor of the distances to the other parent, or to all; what is taken off.
+    least : floats
+        Least factors of both parents, and the largest shift.
     """
-    if isinstance(block, Single):
-        return None
-    unit = 4.0 if metric == "cosine" else 1.0
-    return unit * (block.share * scale), unit * ((1 - block.share) * scale), shift
+
+    block: Block
+    ratio: float | None
+    of_common: np.ndarray
+    factor: np.ndarray
+    shift: np.ndarray
+    least: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, block: Block, scale: np.ndarray, shift: np.ndarray) -> Run:
+        """`scale` and `shift` of the references of the block."""
+        if not isinstance(block, Pair):
+            return cls(block, None, np.zeros(0), scale, shift, (0.0, scale.min(), shift.max()))
+        common, other = block.share * scale, (1 - block.share) * scale
+        same = (block.share == block.share[0]).all() and not isinstance(block.common, np.ndarray)
+        ratio = float(block.share[0] / (1 - block.share[0])) if same else None
+        return cls(block, ratio, common, other, shift, (common.min(), other.min(), shift.max()))
+
+    @property
+    def size(self) -> int:
+        """References of the block."""
+        return len(self.factor)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a bound can be told before the values are made."""
+        return isinstance(self.block, Single) or (
+            isinstance(self.block, Pair) and not isinstance(self.block.common, np.ndarray)
+        )
+
+    def bound(self, square: np.ndarray, least: np.ndarray) -> np.ndarray:
+        """(M,) below all values of a row; `least` is its smallest squared distance to any clip."""
+        of_common, of_other, shift = self.least
+        bound = of_other * least - shift
+        return bound if isinstance(self.block, Single) else bound + of_common * square[:, self.block.common]
+
+    def values(self, square: np.ndarray, rows: slice | np.ndarray, scratch: np.ndarray) -> np.ndarray:
+        """(rows, C) values, in the first half of `scratch`; the second is memory of that size."""
+        block = self.block
+        square = square[rows] if isinstance(rows, slice) else square.take(rows, axis=0)
+        out, more = (part[: len(square) * self.size].reshape(len(square), -1) for part in scratch)
+        if isinstance(block, Many):
+            np.multiply(product(square, block.weights), self.factor, out=out)
+        elif isinstance(block, Single):
+            np.multiply(square[:, block.parents], self.factor, out=out)
+        elif self.ratio is not None:
+            np.add(square[:, block.other], self.ratio * square[:, block.common, None], out=out)
+            out *= self.factor
+        else:
+            np.multiply(square[:, block.other], self.factor, out=out)
+            if isinstance(block.common, np.ndarray):
+                np.take(square, block.common, axis=1, out=more, mode="clip")
+                more *= self.of_common
+            else:
+                np.multiply(square[:, block.common, None], self.of_common, out=more)
+            out += more
+        if self.shift.any():
+            out -= self.shift
+        return out
 
 
-def _mix(
-    block: Pair,
-    square: np.ndarray,
-    factors: tuple[np.ndarray, np.ndarray, np.ndarray],
-    out: np.ndarray,
-    more: np.ndarray,
-) -> None:
-    """Write affine means of both parents' columns into `out`; `more` is memory of its size."""
-    of_common, of_other, shift = factors
-    if isinstance(block.common, np.ndarray):
-        np.take(square, block.common, axis=1, out=out, mode="clip")
-        out *= of_common
-    else:
-        np.multiply(square[:, block.common, None], of_common, out=out)
-    out -= shift
-    np.multiply(square[:, block.other], of_other, out=more)
-    out += more
+def _least(square: np.ndarray, first: int | None) -> np.ndarray:
+    """(M,) smallest squared distance of each row; to other clips, where the first row is clip `first`."""
+    if first is None:
+        return square.min(axis=1)
+    place = np.arange(len(square)), np.arange(first, first + len(square))
+    own = square[place]
+    square[place] = np.inf
+    least = square.min(axis=1)
+    square[place] = own
+    return least
 
 
-def _size(block: Single | Pair) -> int:
-    """References of a block."""
-    if isinstance(block, Pair):
-        return len(block.share)
-    columns = block.columns
-    return columns.stop - columns.start if isinstance(columns, slice) else len(columns)
+def _of_rows(entries: Entries, rows: slice | np.ndarray, count: int) -> Entries:
+    """Entries of chosen rows, by their places among the chosen."""
+    if isinstance(rows, slice):
+        return entries
+    place = np.full(count, -1)
+    place[rows] = np.arange(len(rows))
+    row = place[entries[0]]
+    return row[row >= 0], entries[1][row >= 0]

@@ -54,12 +54,7 @@ def nearest_others(distances: np.ndarray, start: int, count: int) -> Neighbours:
     distances = distances.copy()
     place = np.arange(distances.shape[1])
     distances[:, place, start + place] = np.inf
-    if count <= FEW:
-        index = _one_by_one(distances, count)
-    elif count < distances.shape[-1] // 4:
-        index = _within_threshold(distances, count)
-    else:
-        index = np.argsort(distances, axis=-1)[..., :count]
+    index = places_of_smallest(distances, count)
     values = np.take_along_axis(distances, index, axis=-1)
     if count <= FEW:
         return Neighbours(index, values)
@@ -67,8 +62,23 @@ def nearest_others(distances: np.ndarray, start: int, count: int) -> Neighbours:
     return Neighbours(np.take_along_axis(index, order, -1), np.take_along_axis(values, order, -1))
 
 
+def places_of_smallest(distances: np.ndarray, count: int) -> np.ndarray:
+    """(..., min(count, R)) places of the smallest of the last axis; in ascending order where `count` <= FEW.
+
+    `distances` are changed on the way, and left as they were.
+    """
+    count = min(count, distances.shape[-1])
+    if count <= FEW:
+        return _one_by_one(distances, count)
+    if count < distances.shape[-1] // 4:
+        return _within_threshold(distances, count)
+    return np.argsort(distances, axis=-1)[..., :count]
+
+
 def _one_by_one(distances: np.ndarray, count: int) -> np.ndarray:
-    """(bands, rows, count) places of the smallest, ascending; `distances` is left as it was."""
+    """(..., count) places of the smallest, ascending; `distances` is left as it was."""
+    if count == 1:
+        return distances.argmin(axis=-1)[..., None]
     places, values = [], []
     for _ in range(count):
         place = distances.argmin(axis=-1)[..., None]
@@ -81,7 +91,7 @@ def _one_by_one(distances: np.ndarray, count: int) -> np.ndarray:
 
 
 def _within_threshold(distances: np.ndarray, count: int) -> np.ndarray:
-    """(bands, rows, count) places of the smallest, in any order.
+    """(..., count) places of the smallest, in any order.
 
     Selecting values is three times faster than selecting places; places follow from comparing with the
     largest value selected, except in rows where it occurs more than once.
@@ -93,6 +103,23 @@ def _within_threshold(distances: np.ndarray, count: int) -> np.ndarray:
         chosen[row] = False
         chosen[row][np.argpartition(distances[row], count - 1)[:count]] = True
     return np.nonzero(chosen)[-1].reshape(*distances.shape[:-1], count)
+
+
+def smallest_of_groups(group: np.ndarray, values: np.ndarray, groups: int, k: int) -> np.ndarray:
+    """(groups, k) smallest values of each group, ascending, infinite where there are fewer.
+
+    Parameters
+    ----------
+    group : (n,) int
+        Group of each of the `values`.
+    """
+    result = np.full((groups, k), np.inf)
+    order = np.lexsort((values, group))
+    group, values = group[order], values[order]
+    rank = np.arange(len(group)) - np.searchsorted(group, group)
+    first = rank < k
+    result[group[first], rank[first]] = values[first]
+    return result
 
 
 def pairs_where(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

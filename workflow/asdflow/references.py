@@ -188,12 +188,16 @@ class References:
         count = min(count, self.size - 1)
         known = self._lists(metric, bands)
         if "list" not in known or known["list"].index.shape[-1] < count:
-            shape = bands, self.size, count
-            lists = known["list"] = Neighbours(np.empty(shape, dtype=np.int64), np.empty(shape))
-            for band, rows in self.batches(self.size, bands):
-                part = nearest_others(self.between(metric, bands, rows, band), rows.start, count)
-                lists.index[band, rows], lists.distance[band, rows] = part.index, part.distance
+            known["list"] = self._look_up(metric, bands, count)
         return known["list"].first(count)
+
+    def _look_up(self, metric: str, bands: int, count: int) -> Neighbours:
+        shape = bands, self.size, count
+        lists = Neighbours(np.empty(shape, dtype=np.int64), np.empty(shape))
+        for band, rows in self.batches(self.size, bands):
+            part = nearest_others(self.between(metric, bands, rows, band), rows.start, count)
+            lists.index[band, rows], lists.distance[band, rows] = part.index, part.distance
+        return lists
 
     # -- parts -----------------------------------------------------------------------------------------------
 

@@ -58,6 +58,10 @@ class Scaling:
         """Negative scaled similarity."""
         return 4 * distances - 2 * density - 1
 
+    def affine(self, density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same."""
+        return np.full_like(density, 4.0), 2 * density + 1
+
 
 @dataclass(frozen=True)
 class FittedCSLS(Fitted):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from asdflow.backends._base import require_both_domains
-from asdflow.mixtures import squared
+from asdflow.mixed_distances import squared
 from asdflow.references import References
 
 

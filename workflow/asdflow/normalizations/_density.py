@@ -45,15 +45,27 @@ Decay = Annotated[
 class DensityNormalization(ReferenceNormalization):
     """Changes the distance to a reference by the reference's density.
 
-    A member has the fields `duplicates` and `self_density` and supplies `apply` and `density`.
+    A member has the fields `duplicates` and `self_density` and supplies `density`, and `divides` where it
+    does not always do so.
     """
 
     duplicates: Duplicates
     self_density: HeldOut
 
-    @abstractmethod
+    @property
+    def divides(self) -> bool:
+        """Distances are divided by the density; otherwise it is taken off."""
+        return True
+
     def apply(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
         """Changed distances; `density` broadcasts against them."""
+        return distances / density if self.divides else distances - density
+
+    def affine(self, density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(factor, offset): `apply` gives the distances times the one, less the other."""
+        if self.divides:
+            return 1 / density, np.zeros_like(density)
+        return np.ones_like(density), density
 
     @abstractmethod
     def density(self, references: References, metric: str, bands: int) -> Density:

@@ -42,9 +42,10 @@ class ClusterExit(DensityNormalization):
     duplicates: Duplicates = "distinct"
     self_density: HeldOut = "held_out"
 
-    def apply(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
-        """d / rho or d - rho."""
-        return distances / density if self.form == "ratio" else distances - density
+    @property
+    def divides(self) -> bool:
+        """As `form` says."""
+        return self.form == "ratio"
 
     def count(self, references: References) -> int:
         """k."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from asdflow.normalizations import register
 from asdflow.normalizations._density import Decay, Duplicates, HeldOut, Neighbours, WeightedDensity
 
@@ -30,6 +28,7 @@ class DensityDifference(WeightedDensity):
     duplicates: Duplicates = "distinct"
     self_density: HeldOut = "held_out"
 
-    def apply(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
-        """d - rho."""
-        return distances - density
+    @property
+    def divides(self) -> bool:
+        """No."""
+        return False

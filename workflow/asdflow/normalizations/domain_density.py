@@ -44,9 +44,10 @@ class DomainDensity(DensityNormalization):
         """Yes."""
         return True
 
-    def apply(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
-        """d / rho or d - rho."""
-        return distances / density if self.form == "ratio" else distances - density
+    @property
+    def divides(self) -> bool:
+        """As `form` says."""
+        return self.form == "ratio"
 
     def density(self, references: References, metric: str, bands: int) -> Density:
         """Density among the references of the same domain."""
