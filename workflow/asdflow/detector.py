@@ -16,7 +16,7 @@ from asdflow.bank import Bank, Queries
 from asdflow.errors import AsdflowError, ConfigError
 from asdflow.linear import one_blas_thread
 from asdflow.normalizations._base import ORDER, Context
-from asdflow.references import References
+from asdflow.references import of_bank
 
 KEYS = ("backend", "normalization")
 
@@ -147,7 +147,7 @@ class Detector:
 
     def _fit_backend(self, bank: Bank) -> Fitted:
         """The backend on the references that the normalizations make of the bank; done once a bank."""
-        references = bank.remember("references", lambda: References(bank))
+        references = of_bank(bank)
         space = self.backend.compares_by, self.backend.segments
         for part in self._of_kind("bank") + self._of_kind("reference"):
             references = references.remember((part, *space), partial(part.change, references, *space))

@@ -87,11 +87,18 @@ def from_products(products: Products, metric: str, out: np.ndarray | None = None
     finish = _finish(metric)
     result = np.empty(products.inner.shape) if out is None else out
     step = max(1, FEW // result.shape[1])
+    scratch = np.empty(step * result.shape[1])
+    mirrored = products.left is products.right
     for start in range(0, len(result), step):
         rows = slice(start, min(start + step, len(result)))
-        result[rows] = products.inner[rows]
-        diagonal = start if products.left is products.right else None
-        finish(products.left.part(rows), products.right, result[rows], diagonal)
+        columns = slice(start if mirrored else 0, None)
+        part = products.inner[rows, columns]
+        block = scratch[: part.size].reshape(part.shape)
+        block[...] = part
+        finish(products.left.part(rows), products.right.part(columns), block, 0 if mirrored else None)
+        result[rows, columns] = block
+        if mirrored:
+            result[columns, rows] = block.T
     return result
 
 

@@ -20,6 +20,16 @@ def squared(distances: np.ndarray, metric: str, out: np.ndarray | None = None) -
     return np.square(distances, out=out) if metric == "euclidean" else np.multiply(distances, 4.0, out=out)
 
 
+#: Squared distances in the space in which vectors are mixed, in these units, are the distances for the cosine
+#: and their squares for the Euclidean metric: `in_units`.
+UNIT = {"cosine": 4.0, "euclidean": 1.0}
+
+
+def in_units(distances: np.ndarray, metric: str, out: np.ndarray) -> np.ndarray:
+    """Squared distances in units of UNIT; the distances themselves where that is what they are."""
+    return distances if metric == "cosine" else np.square(distances, out=out)
+
+
 def length(h: np.ndarray, rescaled: np.ndarray) -> np.ndarray:
     """What an inner product is divided by: the length of a rescaled mean of unit vectors, 1 otherwise."""
     return np.where(rescaled, np.sqrt(np.maximum(1 - h, 1e-30)), 1.0)

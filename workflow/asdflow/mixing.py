@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asdflow.linear import product
+from asdflow.mixed_distances import squared
 from asdflow.neighbours import as_slice
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Single:
         """Write means of columns of (M, N) into (M, references)."""
         out[...] = values[:, self.parents]
 
-    def offsets(self, square: np.ndarray) -> float:
+    def offsets(self, distances: np.ndarray, metric: str) -> float:
         """A clip is where it is: 0."""
         return 0.0
 
@@ -57,9 +58,9 @@ class Pair:
             np.multiply(values[:, self.common, None], self.share, out=out)
         out += values[:, self.other] * (1 - self.share)
 
-    def offsets(self, square: np.ndarray) -> np.ndarray:
-        """1/2 sum_pq w_p w_q |b_p - b_q|^2 of each reference."""
-        return self.share * (1 - self.share) * square[self.common, self.other]
+    def offsets(self, distances: np.ndarray, metric: str) -> np.ndarray:
+        """1/2 sum_pq w_p w_q |b_p - b_q|^2 of each reference, from (N, N) distances."""
+        return self.share * (1 - self.share) * squared(distances[self.common, self.other], metric)
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ class Many:
         """Write means of columns of (M, N) into (M, references)."""
         out[...] = product(values, self.weights)
 
-    def offsets(self, square: np.ndarray) -> np.ndarray:
-        """1/2 sum_pq w_p w_q |b_p - b_q|^2 of each reference."""
+    def offsets(self, distances: np.ndarray, metric: str) -> np.ndarray:
+        """1/2 sum_pq w_p w_q |b_p - b_q|^2 of each reference, from (N, N) distances."""
+        square = squared(distances, metric)
         return 0.5 * (self.weights * product(square, self.weights).T).sum(axis=1)  # square is symmetric
 
 

@@ -14,11 +14,11 @@ import numpy as np
 from asdflow.bank import Queries
 from asdflow.clustering import canonical_order
 from asdflow.linear import product
-from asdflow.mixed_distances import ROUNDING, between, cosine, from_clips, from_means, squared
+from asdflow.mixed_distances import ROUNDING, UNIT, between, cosine, from_clips, from_means, in_units, squared
 from asdflow.mixing import Single, blocks
 from asdflow.nearest_mixtures import Blocks, Found, Run
 from asdflow.neighbours import Neighbours
-from asdflow.references import ALL, ANY, NOBODY, References
+from asdflow.references import ALL, ANY, NOBODY, References, of_bank
 
 #: Rows of more parents than this are computed by a matrix product.
 FEW = 2
@@ -175,7 +175,7 @@ class MixedReferences(References):
         result = np.empty((len(known), len(chosen), self.size))
         for of_band, offsets, out in zip(known, h, result, strict=True):
             rows = np.empty((len(chosen), self.bank.size))
-            _mix_rows(part, squared(of_band, metric), rows)
+            _mix_rows(part, of_band, metric, rows)
             self._sums(rows, out)
             between(out, (offsets[chosen, None], offsets), (rescaled[chosen, None], rescaled), metric)
         return result
@@ -231,6 +231,8 @@ class MixedReferences(References):
             if offset.any() or not np.isfinite(change[0]).all():
                 return None
         parts = []
+        to_clips = of_bank(self.bank).nearest(clips, metric, bands, 1)
+        least = np.minimum.reduce(list(to_clips.values()))[..., 0]
         for band, known in enumerate((clips or self.bank).distances(metric, bands)):
             scale, shift = from_clips(self._offsets(metric, bands)[band], self.recipe.rescaled, metric)
             if change is not None:
@@ -241,12 +243,12 @@ class MixedReferences(References):
                 gone = gone if without is None else _merged(gone, without[band])
             parts.append(
                 self._by_domain.nearest(
-                    lambda rows, out, known=known: squared(known[rows], metric, out),
+                    lambda rows, out, known=known: in_units(known[rows], metric, out),
                     known.shape,
-                    (scale, shift),
+                    (UNIT[metric] * scale, shift),
                     k,
                     gone=gone,
-                    itself=clips is None,
+                    least=in_units(least[band], metric, np.empty(len(known))),
                 )
             )
         return {domain: _finished([part[domain] for part in parts], metric, change) for domain in parts[0]}
@@ -269,13 +271,13 @@ class MixedReferences(References):
         everything = np.arange(self.size)
         h, rescaled = self._offsets(metric, bands), self.recipe.rescaled
         for band, known in enumerate(self.bank.distances(metric, bands)):
-            square = squared(known, metric)
 
-            def fill(rows: slice, out: np.ndarray, square=square) -> None:
-                _mix_rows(self.recipe.take(everything[rows]), square, out)
+            def mixed(rows: slice, out: np.ndarray, known=known) -> np.ndarray:
+                _mix_rows(self.recipe.take(everything[rows]), known, metric, out)
+                return out
 
             number = self._in_one.nearest(
-                fill,
+                mixed,
                 (self.size, self.bank.size),
                 from_means(h[band], rescaled, metric),
                 count,
@@ -284,20 +286,21 @@ class MixedReferences(References):
             )[ANY].number
             total = np.zeros(number.shape)
             for place in range(count):
-                total[:, place] = self._total(square, everything, number[:, place])
+                total[:, place] = self._total(known, metric, everything, number[:, place])
             of_rows, of_columns = (h[band][:, None], h[band][number]), (rescaled[:, None], rescaled[number])
             between(total, of_rows, of_columns, metric)
             order = np.argsort(total, axis=1, kind="stable")
             index[band], distance[band] = (np.take_along_axis(part, order, 1) for part in (number, total))
         return Neighbours(index, distance)
 
-    def _total(self, square: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    def _total(self, distances: np.ndarray, metric: str, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """(n,) mean squared distances of all parents of one reference to those of another, pair by pair."""
         a, b = self.recipe.take(first), self.recipe.take(second)
         total = np.zeros(len(first))
         for p in range(a.parents.shape[1]):
             for q in range(b.parents.shape[1]):
-                total += a.weights[:, p] * b.weights[:, q] * square[a.parents[:, p], b.parents[:, q]]
+                at = squared(distances[a.parents[:, p], b.parents[:, q]], metric)
+                total += a.weights[:, p] * b.weights[:, q] * at
         return total
 
     @cached_property
@@ -375,25 +378,33 @@ class MixedReferences(References):
         if key not in self._known:
             h = np.zeros((bands, self.size))
             for band, known in enumerate(self.bank.distances(metric, bands)):
-                square = squared(known, metric)
                 for block in self._blocks:
-                    h[band, block.columns] = block.offsets(square)
+                    h[band, block.columns] = block.offsets(known, metric)
             self._known[key] = h
         return self._known[key]
 
 
-def _mix_rows(recipe: Recipe, square: np.ndarray, out: np.ndarray) -> None:
-    """Write for each reference the weighted mean of its parents' rows of (N, N) into (R, N)."""
+def _mix_rows(recipe: Recipe, distances: np.ndarray, metric: str, out: np.ndarray) -> None:
+    """Write for each reference the weighted mean of its parents' squared distances to the clips: (R, N)."""
     used = np.flatnonzero((recipe.weights != 0).any(axis=0))
     if len(used) > FEW:
-        out[...] = product(recipe.matrix(len(square)), square)  # which is symmetric
+        out[...] = product(recipe.matrix(len(distances)), squared(distances, metric))  # which is symmetric
         return
-    np.take(square, recipe.parents[:, used[0]], axis=0, out=out, mode="clip")
-    out *= recipe.weights[:, used[0], None]
+    np.take(distances, recipe.parents[:, used[0]], axis=0, out=out, mode="clip")
+    weights = recipe.weights.copy()
+    if metric == "cosine":
+        weights *= 4.0
+    else:
+        np.square(out, out=out)
+    some = weights[:, used[0]]
+    if (some != 1).any():
+        out *= some[:, None]
     for p in used[1:]:
-        some = np.flatnonzero(recipe.weights[:, p])
-        more = square.take(recipe.parents[some, p], axis=0)
-        more *= recipe.weights[some, p, None]
+        some = np.flatnonzero(weights[:, p])
+        more = distances.take(recipe.parents[some, p], axis=0)
+        if metric == "euclidean":
+            np.square(more, out=more)
+        more *= weights[some, p, None]
         if len(some) == len(out):
             out += more
         else:

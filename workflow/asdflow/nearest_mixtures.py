@@ -103,29 +103,30 @@ class Blocks:
 
     def nearest(
         self,
-        fill: Callable[[slice, np.ndarray], None],
+        square: Callable[[slice, np.ndarray], np.ndarray],
         shape: tuple[int, int],
         affine: tuple[np.ndarray, np.ndarray],
         k: int,
         *,
         gone: Entries | None = None,
-        itself: bool = False,
+        least: np.ndarray | None = None,
         numbered: bool = False,
     ) -> dict[int, Found]:
         """The k smallest values of each group, in each row.
 
         Parameters
         ----------
-        fill : callable
-            Writes squared distances (rows, N) of some points to the clips.
+        square : callable
+            Gives squared distances (rows, N) of points to the clips; may write them to memory it is given.
         shape : (M, N)
         affine : (R,) and (R,) float64
             What the mean squared distance to the parents of a reference is multiplied by, and what is then
             taken off, for its value.
         gone : optional
             Points, ascending, and references whose value is infinite.
-        itself : bool
-            The points are the clips, and all references with a share of its clip are gone from each row.
+        least : (M,) float64, optional
+            At most the squared distance of each point to any parent of any reference that is not gone;
+            default: the smallest of its row.
         numbered : bool
             Whether to find the numbers of the references as well.
         """
@@ -137,11 +138,10 @@ class Blocks:
         result = {group: Found.nothing(count, k, numbered) for group in groups}
         widest = max(clips, *(run.size for run in runs))
         step = max(ROWS, BATCH // widest)
-        square, scratch = np.empty((step, clips)), np.empty((2, step * widest))
+        memory, scratch = np.empty((step, clips)), np.empty((2, step * widest))
         for start in range(0, count, step):
             rows = slice(start, min(start + step, count))
-            known = square[: rows.stop - start]
-            fill(rows, known)
+            known = square(rows, memory[: rows.stop - start])
             taken = None if gone is None else self._by_block(gone, rows)
             best = {
                 group: Found(found.value[rows], None if found.number is None else found.number[rows])
@@ -155,7 +155,7 @@ class Blocks:
                 for group, columns in self.groups[number].items():
                     best[group].add(some, out[:, columns], names[number][columns])
 
-            self._visit_needed(runs, known, _least(known, start if itself else None), best, visit)
+            self._visit_needed(runs, known, known.min(axis=1) if least is None else least[rows], best, visit)
         return result
 
     def _visit_needed(
@@ -273,18 +273,6 @@ class Run:
         if self.shift.any():
             out -= self.shift
         return out
-
-
-def _least(square: np.ndarray, first: int | None) -> np.ndarray:
-    """(M,) smallest squared distance of each row; to other clips, where the first row is clip `first`."""
-    if first is None:
-        return square.min(axis=1)
-    place = np.arange(len(square)), np.arange(first, first + len(square))
-    own = square[place]
-    square[place] = np.inf
-    least = square.min(axis=1)
-    square[place] = own
-    return least
 
 
 def _of_rows(entries: Entries, rows: slice | np.ndarray, count: int) -> Entries:

@@ -234,6 +234,11 @@ class References:
         return self.bank.remember(("neighbours", metric, bands), dict)
 
 
+def of_bank(bank: Bank) -> References:
+    """The clips of a bank; the same object at each call, which remembers what is nearest."""
+    return bank.remember("references", lambda: References(bank))
+
+
 class Subset(References):
     """Some of the references."""
 

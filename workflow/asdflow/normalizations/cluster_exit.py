@@ -82,7 +82,8 @@ class ClusterExit(DensityNormalization):
         row, place = np.nonzero(owner[index[:, :k]] != NOBODY)
         gone = index[row, place]
         changed = _dropped(distance[row], place, k)
-        thresholds = every.percentile_without(self.percentile, gone, row, place, jumps(changed))
+        new = jumps(changed)
+        thresholds = every.percentile_without(self.percentile, gone, row, place, new)
         moved_gone, moved_row = every.between(every.percentile(self.percentile), thresholds)
         # A list that names the reference has changed itself, and its own list is gone.
         other = ~np.isin(moved_gone * size + moved_row, gone * size + row)
@@ -93,7 +94,7 @@ class ClusterExit(DensityNormalization):
             np.concatenate([row, moved_row]),
             np.concatenate(
                 [
-                    mean_to_jump(changed, thresholds[gone, None]),
+                    mean_to_jump(changed, thresholds[gone, None], new),
                     mean_to_jump(distance[moved_row, :k], thresholds[moved_gone, None]),
                 ]
             ),
@@ -194,25 +195,49 @@ class Jumps:
         self, ranks: Sequence[np.ndarray], removed: Labelled, entered: Labelled
     ) -> list[np.ndarray]:
         """(R,) for each rank its value among all jumps less the removed ones, with the entered ones."""
-        values = np.sort(np.concatenate([self.ascending, entered.value]))
-        if not len(values):
+        window = self._window(ranks, removed, entered)
+        if window is None:
             return [np.full(len(rank), np.inf) for rank in ranks]
-        below = np.searchsorted(self.ascending, values, side="right")
+        size, (least, largest) = len(ranks[0]), window
+        before = np.searchsorted(self.ascending, least) + entered.below(least, size)
+        before -= removed.below(least, size)
+        removed, entered = removed.within(least, largest), entered.within(least, largest)
+        inside = slice(
+            np.searchsorted(self.ascending, least), np.searchsorted(self.ascending, largest, side="right")
+        )
+        values = np.sort(np.concatenate([self.ascending[inside], entered.value]))
+        below = np.searchsorted(self.ascending[inside], values, side="right")
         out, into = np.searchsorted(values, removed.value), np.searchsorted(values, entered.value)
-        result, low = [], np.zeros(len(ranks[0]), dtype=np.int64)
+        result, low = [], np.zeros(size, dtype=np.int64)
         for rank in ranks:  # ascending, so that each search begins where the last one ended
-            high = np.full(len(rank), len(values) - 1)
+            high = np.full(size, len(values) - 1)
             while (low < high).any():
                 middle = (low + high) // 2
-                count = below[middle] + (
-                    np.bincount(entered.label, into <= middle[entered.label], len(rank))
-                    - np.bincount(removed.label, out <= middle[removed.label], len(rank))
-                )
+                count = before + below[middle]
+                count += np.bincount(entered.label, into <= middle[entered.label], size).astype(np.int64)
+                count -= np.bincount(removed.label, out <= middle[removed.label], size).astype(np.int64)
                 enough = count > rank
                 low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
                 low = np.minimum(low, high)
             result.append(values[low])
         return result
+
+    def _window(
+        self, ranks: Sequence[np.ndarray], removed: Labelled, entered: Labelled
+    ) -> tuple[float, float] | None:
+        """Least and largest value that may have one of these ranks; None where there are no values.
+
+        A rank moves down by no more places than values enter, and up by no more than are removed.
+        """
+        size, count = len(ranks[0]), len(self.ascending)
+        low = int((ranks[0] - entered.number(size)).min())
+        high = int((ranks[-1] + removed.number(size)).max())
+        everything = [part for part in (self.ascending, entered.value) if len(part)]
+        if not everything:
+            return None
+        least = self.ascending[low] if 0 <= low < count else min(part.min() for part in everything)
+        largest = self.ascending[high] if high < count else max(part.max() for part in everything)
+        return float(least), float(largest)
 
 
 @dataclass(frozen=True)
@@ -232,6 +257,15 @@ class Labelled:
         """(size,) values of each reference."""
         return np.bincount(self.label, minlength=size)
 
+    def below(self, value: float, size: int) -> np.ndarray:
+        """(size,) values of each reference that are smaller."""
+        return np.bincount(self.label[self.value < value], minlength=size)
+
+    def within(self, least: float, largest: float) -> Labelled:
+        """Values from `least` to `largest`."""
+        here = (self.value >= least) & (self.value <= largest)
+        return Labelled(self.label[here], self.value[here])
+
 
 def jumps(ascending: np.ndarray) -> np.ndarray:
     """(R, k - 1) ratios of consecutive distances; 1 between copies, NaN beyond the last neighbour."""
@@ -241,10 +275,16 @@ def jumps(ascending: np.ndarray) -> np.ndarray:
     return np.where(np.isinf(far), np.nan, ratio)
 
 
-def mean_to_jump(ascending: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
-    """(R,) mean of each row's distances before its first jump above the threshold; NaN if none is left."""
+def mean_to_jump(
+    ascending: np.ndarray, threshold: float | np.ndarray, of_rows: np.ndarray | None = None
+) -> np.ndarray:
+    """(R,) mean of each row's distances before its first jump above the threshold; NaN if none is left.
+
+    `of_rows` are the jumps, where they are known.
+    """
+    of_rows = jumps(ascending) if of_rows is None else of_rows
     before = np.ones(ascending.shape, dtype=bool)
-    before[:, 1:] = np.logical_and.accumulate(~(jumps(ascending) > threshold), axis=1)
+    before[:, 1:] = np.logical_and.accumulate(~(of_rows > threshold), axis=1)
     return mean_of_finite(np.where(before, ascending, np.inf))
 
 
@@ -263,6 +303,6 @@ def _position(total: np.ndarray, percentile: float) -> tuple[np.ndarray, np.ndar
 
 
 def _interpolated(low: np.ndarray, high: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """low + share (high - low), which is low where there is no share."""
+    """low + share (high - low), which is low where there is no share or no difference, infinite or not."""
     with np.errstate(invalid="ignore"):
-        return np.where(share > 0, low + (high - low) * share, low)
+        return np.where((share > 0) & (high != low), low + (high - low) * share, low)
