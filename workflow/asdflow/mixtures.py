@@ -180,6 +180,15 @@ class MixedReferences(References):
             between(out, (offsets[chosen, None], offsets), (rescaled[chosen, None], rescaled), metric)
         return result
 
+    def sums_of_squares(self, metric: str, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """(R, C) sums, of sums over the parents on both sides."""
+        part, h = self.recipe.take(rows), self._offsets(metric, 1)[0]
+        parents, place = np.unique(part.parents, return_inverse=True)
+        of_parents = np.zeros((len(parents), weights.shape[1]))
+        np.add.at(of_parents, place.reshape(part.parents.shape), part.weights[:, :, None] * weights[:, None])
+        total = self.mixed(of_bank(self.bank).sums_of_squares(metric, parents, of_parents))
+        return total - np.outer(h, weights.sum(axis=0)) - h[rows] @ weights
+
     def left_out(
         self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
     ) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from asdflow.bank import Bank, Queries
+from asdflow.mixed_distances import squared
 from asdflow.neighbours import Neighbours, as_slice, nearest_others, smallest
 from asdflow.tiles import nearest_by_tiles
 
@@ -100,6 +101,18 @@ class References:
         clips, references = self.owned(start, stop)
         result[:, clips - start, references] = np.inf
         return result
+
+    def sums_of_squares(self, metric: str, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """(R, C) sums of (rows, C) weights times the squared distances of these references to all.
+
+        Squared where vectors are mixed: for the cosine of unit vectors.
+        """
+        total = np.zeros((self.size, weights.shape[1]))
+        step = max(1, BATCH // self.size)
+        for start in range(0, len(rows), step):
+            some = slice(start, start + step)
+            total += squared(self.between(metric, 1, rows[some])[0], metric).T @ weights[some]
+        return total
 
     def owned(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Pairs (clip, reference that it takes away) of the clips from `start` to before `stop`."""

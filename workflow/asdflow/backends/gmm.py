@@ -63,8 +63,7 @@ class GMM(Backend):
         if self.components == 1:
             share = np.ones((size, 1))
         else:
-            square = np.square(references.between("euclidean", 1)[0][np.ix_(order, order)])
-            labels = kmeans(square, self.components, ("gmm", self.components))
+            labels = kmeans(Ordered(references, order), self.components, ("gmm", self.components))
             share = (labels[:, None] == np.arange(self.components)).astype(np.float64)
         likelihood = -np.inf
         for _ in range(self.iterations):
@@ -76,6 +75,27 @@ class GMM(Backend):
             if abs(likelihood - before) < self.tolerance:
                 break
         return FittedGMM(self, references, table, share, share.sum(axis=0), table.sums(share))
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Squared Euclidean distances between references, in this order."""
+
+    references: References
+    order: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Number of references."""
+        return len(self.order)
+
+    def rows(self, numbers: np.ndarray) -> np.ndarray:
+        """(m, R) of these to all."""
+        return np.square(self.references.between("euclidean", 1, self.order[numbers])[0][:, self.order])
+
+    def sums(self, numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """(R, C) sums of (m, C) weights times squared distances."""
+        return self.references.sums_of_squares("euclidean", self.order[numbers], weights)[self.order]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from asdflow.backends._base import require_size
 from asdflow.bank import SOURCE, TARGET
-from asdflow.clustering import kmeans
+from asdflow.clustering import Dense, kmeans
 from asdflow.mixtures import MixedReferences, joined, plain
 from asdflow.normalizations import register
 from asdflow.normalizations._bank import domain_rows, squares
@@ -58,6 +58,7 @@ class SourceMeans(BankNormalization):
             name = "source" if domain == SOURCE else "target"
             require_size(where, parameter, count, len(rows), f"{name} references")
             rows = ordered(rows, rows, references.order)
-            labels = kmeans(squares(references, rows, metric, bands), count, (self.name, name, count))
+            square = Dense(squares(references, rows, metric, bands))
+            labels = kmeans(square, count, (self.name, name, count))
             parts.append(recipe.centres([rows[labels == label] for label in range(count)], self.rescale))
         return MixedReferences(references, joined(parts))
