@@ -86,7 +86,7 @@ def test_moments_are_those_of_the_vectors(recipe, data):
     references = References(Bank(bank, domain)) if recipe is None else mixed(data, recipe, "euclidean", 1)[0]
     table = Moments.of(references)
     assert sorted(table.order) == list(range(references.size))
-    vectors = references.vectors[table.order] - table.centre
+    vectors = references.vectors[table.order] - table.rows.centre
     draw = np.random.default_rng(0)
     share, factors = draw.random((references.size, 2)), draw.normal(size=(2, 2, vectors.shape[1]))
     both = np.concatenate([vectors, vectors**2], axis=1)

@@ -16,7 +16,39 @@ from asdflow.neighbours import as_slice
 from asdflow.references import References
 
 #: Values of one batch of rows: they stay in the cache with their squares.
-BATCH = 2**18
+BATCH = 2**16
+
+
+@dataclass(frozen=True)
+class Centred:
+    """Rows less their mean, in an order that does not depend on the bank's; centred again at each use.
+
+    That takes no longer than reading them from memory in double precision would.
+
+    Attributes
+    ----------
+    vectors : (N, D) float
+    order : (N,) int
+    centre : (D,) float64
+    """
+
+    vectors: np.ndarray
+    order: np.ndarray
+    centre: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, order: np.ndarray) -> Centred:
+        """Find the mean."""
+        total = np.zeros(vectors.shape[1])
+        for some in batches(np.arange(len(vectors)), vectors.shape[1]):
+            total += vectors[order[some]].sum(axis=0, dtype=np.float64)
+        return cls(vectors, order, total / len(vectors))
+
+    def __getitem__(self, some: slice | np.ndarray) -> np.ndarray:
+        """(n, D) float64 rows of these places in the order."""
+        rows = self.vectors[self.order[some]].astype(np.float64)
+        rows -= self.centre
+        return rows
 
 
 @dataclass(frozen=True)
@@ -25,10 +57,8 @@ class Moments:
 
     Attributes
     ----------
-    rows : (N, D) float64
-        Less `centre`.
-    centre : (D,) float64
-        Mean of the rows.
+    rows : Centred
+        N of D features.
     products : (P, D) float64
         Of two rows that are mixed with each other.
     parents, weights : (R, 2) int, float64
@@ -39,8 +69,7 @@ class Moments:
         Number of each reference in the bank.
     """
 
-    rows: np.ndarray
-    centre: np.ndarray
+    rows: Centred
     products: np.ndarray
     parents: np.ndarray
     weights: np.ndarray
@@ -55,56 +84,49 @@ class Moments:
         few = few or np.count_nonzero(recipe.weights, axis=1).max() <= 2
         if few:
             order = bank.order
-            rows, centre = bank.remember("centred rows", lambda: _centred(bank.vectors, order))
+            rows = bank.remember("centred rows", lambda: Centred.of(bank.vectors, order))
         else:
             order = references.order
-            rows, centre = _centred(references.vectors, order)
+            rows = Centred.of(references.vectors, order)
         if few and isinstance(references, MixedReferences):
             parents, weights = _two(recipe, np.argsort(order))
             order = np.lexsort((weights[:, 0], parents[:, 1], parents[:, 0]))
-            return cls._paired(rows, centre, parents[order], weights[order], order)
-        itself = np.repeat(np.arange(len(rows))[:, None], 2, axis=1)
-        return cls._paired(rows, centre, itself, np.tile([1.0, 0.0], (len(rows), 1)), order)
+            return cls._paired(rows, parents[order], weights[order], order)
+        itself = np.repeat(np.arange(len(order))[:, None], 2, axis=1)
+        return cls._paired(rows, itself, np.tile([1.0, 0.0], (len(order), 1)), order)
 
     @classmethod
-    def _paired(
-        cls,
-        rows: np.ndarray,
-        centre: np.ndarray,
-        parents: np.ndarray,
-        weights: np.ndarray,
-        order: np.ndarray,
-    ) -> Moments:
+    def _paired(cls, rows: Centred, parents: np.ndarray, weights: np.ndarray, order: np.ndarray) -> Moments:
         """With the products of pairs."""
         both = weights[:, 1] != 0
         pairs, pair = np.unique(parents[both], axis=0, return_inverse=True)
         number = np.zeros(len(order), dtype=np.int64)
         number[both] = pair.ravel()
         products = rows[pairs[:, 0]] * rows[pairs[:, 1]]
-        return cls(rows, centre, products, parents, weights, number, order)
+        return cls(rows, products, parents, weights, number, order)
 
     def sums(self, share: np.ndarray) -> np.ndarray:
         """(C, 2 D) sums over references of (R, C) shares times vectors, and times their squares."""
-        linear = _spread(self.parents, self.weights, share, len(self.rows))
-        square = _spread(self.parents, self.weights**2, share, len(self.rows))
-        dimensions = self.rows.shape[1]
+        size, dimensions = self.rows.vectors.shape
+        linear = _spread(self.parents, self.weights, share, size)
+        square = _spread(self.parents, self.weights**2, share, size)
         result = np.zeros((share.shape[1], 2 * dimensions))
         used = np.flatnonzero(square.any(axis=1))
         for some in batches(used, dimensions):
             rows = self.rows[some]
             result[:, :dimensions] += linear[some].T @ rows
-            result[:, dimensions:] += square[some].T @ np.square(rows)
+            result[:, dimensions:] += square[some].T @ np.square(rows, out=rows)
         result[:, dimensions:] += self._of_pairs(share).T @ self.products
         return result
 
     def dots(self, linear: np.ndarray, quadratic: np.ndarray) -> np.ndarray:
         """(R, C): sums over features of (C, D) linear times the vectors and quadratic times their squares."""
-        size, dimensions = self.rows.shape
+        size, dimensions = self.rows.vectors.shape
         of_rows, of_squares = np.empty((size, len(linear))), np.empty((size, len(linear)))
         for some in batches(np.arange(size), dimensions):
             rows = self.rows[some]
             of_rows[some] = rows @ linear.T
-            of_squares[some] = np.square(rows) @ quadratic.T
+            of_squares[some] = np.square(rows, out=rows) @ quadratic.T
         first, second = self.parents.T
         w, v = self.weights.T[:, :, None]
         result = w * of_rows[first] + v * of_rows[second]
@@ -120,16 +142,6 @@ class Moments:
         return np.stack(
             [np.bincount(self.pair, weight * column, max(count, 1))[:count] for column in share.T], axis=1
         )
-
-
-def _centred(vectors: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors in this order less their mean, float64, and the mean."""
-    rows = np.empty(vectors.shape)
-    for some in batches(np.arange(len(vectors)), vectors.shape[1]):
-        rows[some] = vectors[order[some]]
-    centre = rows.mean(axis=0)
-    rows -= centre
-    return rows, centre
 
 
 def _two(recipe: Recipe, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,6 @@ from asdflow.backends._base import Backend, Fitted, require_size
 from asdflow.backends._moments import Moments, batches
 from asdflow.bank import Queries
 from asdflow.clustering import kmeans
-from asdflow.linear import product
 from asdflow.references import References
 
 #: Values of one batch of leave-one-out parameters.
@@ -134,7 +133,8 @@ class Model:
     def log_likelihoods(self, vectors: np.ndarray) -> np.ndarray:
         """`complete` of (M, D) centred vectors. A row depends on that vector alone, bit for bit."""
         linear, quadratic = self.factors
-        return self.complete(product(vectors, linear) + product(np.square(vectors), quadratic))
+        dots = np.einsum("md,cd->mc", vectors, linear)
+        return self.complete(dots + np.einsum("md,cd->mc", np.square(vectors), quadratic))
 
 
 @dataclass(frozen=True)
@@ -151,11 +151,16 @@ class FittedGMM(Fitted):
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) negative log-likelihoods."""
         model = Model.of(self.weight, self.sums, self.backend.regularization)
-        return -_log_sum(model.log_likelihoods(queries.vectors.astype(np.float64) - self.table.centre))
+        result = np.empty(queries.size)
+        for rows in batches(np.arange(queries.size), queries.dimensions):
+            away = queries.vectors[rows].astype(np.float64)
+            away -= self.table.rows.centre
+            result[rows] = -_log_sum(model.log_likelihoods(away))
+        return result
 
     def self_scores(self) -> np.ndarray:
         """(N,) negative log-likelihoods under the model less the clip's own shares."""
-        bank, references, centre = self.references.bank, self.references, self.table.centre
+        bank, references, centre = self.references.bank, self.references, self.table.rows.centre
         model = Model.of(self.weight, self.sums, self.backend.regularization)
         place = np.argsort(self.table.order)  # of each reference among the shares
         clip, reference = references.owned_by(np.arange(bank.size))
@@ -184,18 +189,29 @@ class FittedGMM(Fitted):
         With n the sum of shares, taking r of x out of mean m and variance v leaves
         x - m' = n / (n - r) (x - m) and v' = n / (n - r) v - r n / (n - r)^2 (x - m)^2.
         """
-        whole = self.weight[component] + EMPTY
-        rest = whole / np.maximum(whole - share, EMPTY)
         square = vectors - model.mean[component]
         np.square(square, out=square)
-        variance = square * (-share / whole * rest**2)[:, None]
-        plain = model.variance[component] - self.backend.regularization
-        variance += rest[:, None] * plain
-        np.maximum(variance, 0.0, out=variance)
-        variance += self.backend.regularization
-        square /= variance
-        result = rest**2 * square.sum(axis=1) + _sum_of_logs(variance)
+        result = np.empty(len(vectors))
+        own = share > 0
+        variance = model.variance[component]
+        others = square[~own]
+        result[~own] = np.einsum("md,d->m", others, 1 / variance) + np.log(variance).sum()
+        if own.any():
+            rest, changed = self._without(square[own], variance, component, share[own])
+            result[own] = rest**2 * (square[own] / changed).sum(axis=1) + _sum_of_logs(changed)
         return -0.5 * (result + vectors.shape[1] * np.log(2 * np.pi))
+
+    def _without(
+        self, square: np.ndarray, variance: np.ndarray, component: int, share: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """n / (n - r), and the (n, D) variances v' with `regularization`, from (n, D) (x - m)^2."""
+        whole = self.weight[component] + EMPTY
+        rest = whole / np.maximum(whole - share, EMPTY)
+        square *= (-share / whole * rest**2)[:, None]
+        square += rest[:, None] * (variance - self.backend.regularization)
+        np.maximum(square, 0.0, out=square)
+        square += self.backend.regularization
+        return rest, square
 
 
 def _sum_of_logs(values: np.ndarray) -> np.ndarray:
