@@ -31,6 +31,8 @@ NOISE = 1e-15
 STEP = 0.3
 #: Where the integrals end, in units of the largest eigenvalue: they decay as 1 / y^2.
 END = 1e14
+#: Values of one batch of vectors.
+BATCH = 2**16
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,13 @@ def nodes(scale: float, end: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _root(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """`_roots` of some vectors at a time, so that they stay in the cache."""
+    step = max(1, BATCH // len(value))
+    parts = [_roots(value, weight[start : start + step], beta, k) for start in range(0, len(weight), step)]
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def _roots(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[np.ndarray, np.ndarray]:
     """(n,) how far the eigenvalue below pole k lies from it, (n,) squared part of z along its axis.
 
     Beside the two poles next to the root, the others are taken for a constant and for a change of one pole's

@@ -20,6 +20,8 @@ from asdflow.backends._downdate import END, nodes
 APART = 1e-11
 #: Relative error of an eigenvalue, and the share of the largest below which one is 0.
 PRECISION, SMALLEST = 1e-14, 1e-15
+#: Norm of a matrix below which a logarithm is a sum of so many powers: the rest is SERIES^TERMS of it.
+SERIES, TERMS = 1e-3, 5
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,17 @@ class Removal:
 
     @cached_property
     def _pairs(self) -> np.ndarray:
-        """(p p, r): products of every two removed rows."""
-        return (self.removed[:, None] * self.removed).reshape(-1, len(self.value))
+        """(p (p + 1) / 2, r): products of every two removed rows, each once."""
+        first, second = np.tril_indices(len(self.removed))
+        return self.removed[first] * self.removed[second]
+
+    def _symmetric(self, pairs: np.ndarray) -> np.ndarray:
+        """(n, p, p) matrices of the values of `_pairs`."""
+        p = len(self.removed)
+        result = np.empty((len(pairs), p, p), dtype=pairs.dtype)
+        first, second = np.tril_indices(p)
+        result[:, first, second] = result[:, second, first] = pairs
+        return result
 
     @property
     def trace(self) -> float:
@@ -103,11 +114,11 @@ class Removal:
             np.square(away) + np.square(y)[:, None]
         )  # (nodes, r): 1 / (g - t) = (away + i y) share
         both = np.concatenate([share * away, y[:, None] * share])
-        uu = _complex(both @ self._pairs.T).reshape(-1, *(2 * [len(self.removed)]))
+        uu = self._symmetric(_complex(both @ self._pairs.T))
         uz = _complex((both * z) @ self.removed.T)
         inner = np.linalg.solve(np.eye(len(self.removed)) - uu, uz[..., None])[..., 0]
         resolvent = both[: len(y)] @ np.square(z) + (uz * inner).sum(axis=1).real
-        logarithm = np.log1p(-np.linalg.eigvals(uu)).real.sum(axis=1)
+        logarithm = _log_det(uu)
         inside = np.abs(away) < half  # poles of the quotient that are too close to the line
         away = np.abs(away[inside])
         logarithm += 0.5 * np.log1p(np.square(away / y[:, None])).sum(axis=1)
@@ -135,6 +146,24 @@ class Removal:
         values, axes = np.maximum(values[::-1], 0.0), axes[:, ::-1]
         lost = np.square(axes[:, number:].T @ z).sum()
         return float(lost), float(values[:number].sum()), float(values[number - 1])
+
+
+def _log_det(uu: np.ndarray) -> np.ndarray:
+    """(n,) logarithms of |det(I - X)| of (n, p, p) complex matrices X, to full relative precision.
+
+    Small ones by the series - sum tr(X^k) / k: they stand far out on the line, where the nodes weigh most.
+    """
+    result = np.empty(len(uu))
+    size = np.sqrt(np.square(np.abs(uu)).sum(axis=(1, 2)))
+    small = size < SERIES
+    x = uu[small]
+    power, total = x, np.trace(x, axis1=1, axis2=2).real
+    for order in range(2, TERMS + 1):
+        power = power @ x
+        total = total + np.trace(power, axis1=1, axis2=2).real / order
+    result[small] = -total
+    result[~small] = np.linalg.slogdet(np.eye(uu.shape[1]) - uu[~small])[1]
+    return result
 
 
 def _complex(both: np.ndarray) -> np.ndarray:

@@ -149,9 +149,14 @@ def own_distances(axes: Spectrum, owners: np.ndarray, clips: int) -> np.ndarray:
     """
     owned = np.bincount(owners[owners != NOBODY], minlength=clips)
     result = left_out(axes, clips).own_distance()
-    for clip in np.flatnonzero(owned > 1):
-        rows = np.flatnonzero((owners == clip).any(axis=1))
-        result[clip] = _without_rows(axes, rows, axes.coordinates[clip])
+    several = np.flatnonzero(owned > 1)
+    rows = [np.flatnonzero((owners == clip).any(axis=1)) for clip in several]
+    if not rows:
+        return result
+    shifts = np.stack([axes.coordinates[some].sum(axis=0) for some in rows])
+    along = axes.coordinates @ shifts.T
+    for clip, some, shift, dots in zip(several, rows, shifts, along.T, strict=True):
+        result[clip] = _without_rows(axes, some, axes.coordinates[clip], shift, dots)
     return result
 
 
@@ -160,22 +165,23 @@ def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.einsum("ij,ij->i", a, b)
 
 
-def _without_rows(axes: Spectrum, rows: np.ndarray, point: np.ndarray) -> float:
+def _without_rows(
+    axes: Spectrum, rows: np.ndarray, point: np.ndarray, shift: np.ndarray, along: np.ndarray
+) -> float:
     """Squared distance of a point in the span from the mean of all vectors but some, by Woodbury's identity.
 
     The scatter that remains is T - U^T U, U the vectors removed and, for the shift of the mean, their sum
-    divided by the root of how many remain.
+    divided by the root of how many remain. `shift` is that sum, `along` (R,) its products with all vectors.
     """
     n, p = axes.size - len(rows), axes.dimensions
     _require_others(n)
     removed = axes.coordinates[rows]
-    shift = removed.sum(axis=0)
     u = np.concatenate([removed, shift[None] / np.sqrt(n)])
     trace = (axes.scatter.sum() - np.square(u).sum()) / n
     square = (
         np.square(axes.scatter).sum() - 2 * (np.square(u) * axes.scatter).sum() + np.square(u @ u.T).sum()
     ) / n**2
-    lengths = axes.squares + 2 / n * (axes.coordinates @ shift) + np.square(shift).sum() / n**2
+    lengths = axes.squares + 2 / n * along + np.square(shift).sum() / n**2
     fourth = np.square(lengths).sum() - np.square(lengths[rows]).sum()
     rho = float(shrinkage(n, p, trace, square, fourth))
     beside = rho * trace / p

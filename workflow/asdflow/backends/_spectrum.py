@@ -67,7 +67,7 @@ class Spectrum:
     @cached_property
     def squares(self) -> np.ndarray:
         """(R,) squared distances from the mean."""
-        return np.square(self.coordinates).sum(axis=1)
+        return np.einsum("ij,ij->i", self.coordinates, self.coordinates)
 
 
 def of_references(references: References) -> Spectrum:
@@ -81,7 +81,7 @@ def of_references(references: References) -> Spectrum:
 
 def spectrum(bank: Bank, clips: np.ndarray | None = None) -> Spectrum:
     """Axes of all clips or of some. Raises DataError when all are the same, or there is one only."""
-    vectors = bank.vectors if clips is None else bank.vectors[clips]
+    vectors = bank.vectors if clips is None else bank.vectors[as_slice(clips)]
     if not _spread(vectors):
         raise DataError(
             "bank",
@@ -112,21 +112,29 @@ def _from_products(bank: Bank, clips: np.ndarray) -> Spectrum:
     square = bank.products().inner[columns][:, columns]
     means = square.mean(axis=1)
     centre = means.mean()  # |m - c|^2, m the mean of these clips and c the centre of the products
-    values, axes = _decomposed(square - means[:, None] - means + centre)
+    square = square - means[:, None]
+    square -= means
+    square += centre
+    values, axes = _decomposed(square)
     root = np.sqrt(values)
-    basis = np.ascontiguousarray((axes / root).T)
+    basis = np.ascontiguousarray(axes.T)
+    basis /= root[:, None]
+    axes *= root
     full = len(values) == bank.dimensions
 
     def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
         inner = points.inner[:, columns]
         own = inner.mean(axis=1)  # <x - c, m - c>
-        along = points.times(inner - own[:, None] - means + centre, basis)
+        inner = inner - own[:, None]
+        inner -= means
+        inner += centre
+        along = points.times(inner, basis)
         if full:
             return along, np.zeros(len(along))
         beside = points.square - 2 * own + centre - np.square(along).sum(axis=1)
         return along, np.maximum(beside, 0.0)
 
-    return Spectrum(values, axes * root, bank.dimensions, project)
+    return Spectrum(values, axes, bank.dimensions, project)
 
 
 def _mixed(whole: Spectrum, references: MixedReferences) -> Spectrum:
@@ -134,7 +142,8 @@ def _mixed(whole: Spectrum, references: MixedReferences) -> Spectrum:
     mean = references.mixed(whole.coordinates).mean(axis=0)
     values, axes = _decomposed(_scatter(whole, references.recipe, mean))
     basis = np.ascontiguousarray(axes.T)
-    coordinates = references.mixed(product(whole.coordinates, basis)) - basis @ mean
+    coordinates = references.mixed(product(whole.coordinates, basis))
+    coordinates -= basis @ mean
 
     def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
         away, beside = whole.project(points)
@@ -160,22 +169,28 @@ def _scatter(whole: Spectrum, recipe: Recipe, mean: np.ndarray) -> np.ndarray:
     weights = recipe.matrix(whole.size)[:, some]
     change = weights.T @ weights - np.eye(len(some))
     z = whole.coordinates[some]
-    return np.diag(whole.scatter) + z.T @ change @ z - recipe.size * np.outer(mean, mean)
+    result = z.T @ (change @ z)
+    result -= np.outer(recipe.size * mean, mean)
+    result[np.diag_indices_from(result)] += whole.scatter
+    return result
 
 
 def _spread(vectors: np.ndarray) -> bool:
     """Whether the rows differ by more than rounding."""
-    least = 1e-12 * max(vectors.max(), -vectors.min())
-    return any((np.abs(row - vectors[0]) > least).any() for row in vectors[1:])
+    least = np.abs(vectors[0])
+    return any(
+        (np.abs(row - vectors[0]) > 1e-12 * np.maximum(np.abs(row), least).max()).any() for row in vectors[1:]
+    )
 
 
 def _decomposed(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues, descending, and eigenvectors; those that are noise are left out.
+    """Eigenvalues, descending, and eigenvectors (C order); those that are noise are left out.
 
-    LAPACK's sign is arbitrary; here the largest component of an axis is positive.
+    LAPACK's sign is arbitrary; here the largest component of an axis is positive. `square` is overwritten.
     """
     values, axes = np.linalg.eigh(square)
     values, axes = values[::-1], axes[:, ::-1]
-    kept = values > NOISE * values[0]
-    values, axes = values[kept], axes[:, kept]
-    return values, axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    kept = int(np.count_nonzero(values > NOISE * values[0]))  # they are sorted
+    values, axes = values[:kept], axes[:, :kept]
+    largest, least = axes.max(axis=0), axes.min(axis=0)
+    return values, axes * np.where(largest >= -least, 1.0, -1.0)
