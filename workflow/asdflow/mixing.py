@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asdflow.linear import product
-from asdflow.mixed_distances import squared
+from asdflow.mixed_distances import UNIT, in_units, squared
 from asdflow.neighbours import as_slice
 
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ class Many:
 
     def offsets(self, distances: np.ndarray, metric: str) -> np.ndarray:
         """1/2 sum_pq w_p w_q |b_p - b_q|^2 of each reference, from (N, N) distances."""
-        square = squared(distances, metric)
-        return 0.5 * (self.weights * product(square, self.weights).T).sum(axis=1)  # square is symmetric
+        square = in_units(distances, metric, np.empty(distances.shape if metric == "euclidean" else 0))
+        across = product(square, self.weights)  # square is symmetric
+        return 0.5 * UNIT[metric] * np.einsum("rn,nr->r", self.weights, across)
 
 
 Block = Single | Pair | Many

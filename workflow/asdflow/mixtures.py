@@ -17,8 +17,8 @@ from asdflow.linear import product
 from asdflow.mixed_distances import ROUNDING, UNIT, between, cosine, from_clips, from_means, in_units, squared
 from asdflow.mixing import Single, blocks
 from asdflow.nearest_mixtures import Blocks, Found, Run
-from asdflow.neighbours import Neighbours
-from asdflow.references import ALL, ANY, NOBODY, References, of_bank
+from asdflow.neighbours import Neighbours, as_slice
+from asdflow.references import ALL, ANY, NOBODY, ByDomain, References, of_bank
 
 #: Rows of more parents than this are computed by a matrix product.
 FEW = 2
@@ -240,8 +240,8 @@ class MixedReferences(References):
             if offset.any() or not np.isfinite(change[0]).all():
                 return None
         parts = []
-        to_clips = of_bank(self.bank).nearest(clips, metric, bands, 1)
-        least = np.minimum.reduce(list(to_clips.values()))[..., 0]
+        to_clips = of_bank(self.bank).nearest(clips, metric, bands, k)
+        least = np.minimum.reduce([values[..., 0] for values in to_clips.values()])
         for band, known in enumerate((clips or self.bank).distances(metric, bands)):
             scale, shift = from_clips(self._offsets(metric, bands)[band], self.recipe.rescaled, metric)
             if change is not None:
@@ -258,9 +258,34 @@ class MixedReferences(References):
                     k,
                     gone=gone,
                     least=in_units(least[band], metric, np.empty(len(known))),
+                    seen=None if change is not None else self._seen(to_clips, metric, band),
                 )
             )
         return {domain: _finished([part[domain] for part in parts], metric, change) for domain in parts[0]}
+
+    def _seen(self, to_clips: ByDomain, metric: str, band: int) -> tuple[int, dict[int, np.ndarray]] | None:
+        """Number of the block that holds all clips as they are, and the nearest of them by domain."""
+        if self._clips is None:
+            return None
+        nearest = {
+            domain: in_units(values[band], metric, np.empty(values[band].shape))
+            for domain, values in to_clips.items()
+        }
+        return self._clips, nearest
+
+    @cached_property
+    def _clips(self) -> int | None:
+        """Number of the block that holds the bank's clips as they are, each taken away by itself alone."""
+        clips = np.arange(self.bank.size)
+        for number, block in enumerate(self._blocks):
+            if not isinstance(block, Single) or not np.array_equal(clips[block.parents], clips):
+                continue
+            owners = self.owners[block.columns]
+            alone = (owners[:, 0] == clips).all() and (owners[:, 1:] == NOBODY).all()
+            domain = self.domain is None or np.array_equal(self.domain[block.columns], self.bank.domain)
+            if alone and domain:
+                return number
+        return None
 
     def to_pairs(
         self, clips: np.ndarray, references: np.ndarray, metric: str, bands: int, band: int
@@ -347,7 +372,8 @@ class MixedReferences(References):
         different, place = np.unique(clips, return_inverse=True)
         wanted, column = np.unique(references, return_inverse=True)
         dense = self.recipe.take(wanted).matrix(self.bank.size)
-        total = product(squared(known[different], metric), dense)[place, column]
+        rows = known[as_slice(different)]
+        total = product(in_units(rows, metric, np.empty(rows.shape)), dense)[place, column] * UNIT[metric]
         square = total - h[references]
         square[square <= ROUNDING * np.abs(total)] = 0.0
         return square
@@ -360,9 +386,10 @@ class MixedReferences(References):
         h = self._offsets(metric, bands)[which]
         result = np.empty((*distances.shape[:2], self.size))
         for band, of_band in enumerate(distances):
-            square = squared(of_band, metric)
+            square = in_units(of_band, metric, np.empty(of_band.shape))
             scratch = np.empty((2, result[band].size))
             scale, shift = from_clips(h[band], self.recipe.rescaled, metric)
+            scale = UNIT[metric] * scale
             for block in self._blocks:
                 if isinstance(block, Single):
                     result[band][:, block.columns] = of_band[:, block.parents]

@@ -22,7 +22,7 @@ from asdflow.mixing import Block, Many, Pair, Single
 from asdflow.neighbours import as_slice, places_of_smallest, smallest
 
 #: Distances of one block and batch of points.
-BATCH = 2**17
+BATCH = 2**18
 #: Points of a batch at least.
 ROWS = 16
 
@@ -110,6 +110,7 @@ class Blocks:
         *,
         gone: Entries | None = None,
         least: np.ndarray | None = None,
+        seen: tuple[int, Mapping[int, np.ndarray]] | None = None,
         numbered: bool = False,
     ) -> dict[int, Found]:
         """The k smallest values of each group, in each row.
@@ -127,6 +128,8 @@ class Blocks:
         least : (M,) float64, optional
             At most the squared distance of each point to any parent of any reference that is not gone;
             default: the smallest of its row.
+        seen : optional
+            Number of a block, and the (M, k) smallest values in it of each group, which are known; ascending.
         numbered : bool
             Whether to find the numbers of the references as well.
         """
@@ -136,6 +139,9 @@ class Blocks:
         names = [np.arange(len(self.number))[block.columns] for block in self.blocks]
         groups = sorted({group for of_block in self.groups for group in of_block})
         result = {group: Found.nothing(count, k, numbered) for group in groups}
+        for group, values in ({} if seen is None else seen[1]).items():
+            result[group].value[...] = values
+        skipped = None if seen is None else seen[0]
         widest = max(clips, *(run.size for run in runs))
         step = max(ROWS, BATCH // widest)
         memory, scratch = np.empty((step, clips)), np.empty((2, step * widest))
@@ -155,7 +161,9 @@ class Blocks:
                 for group, columns in self.groups[number].items():
                     best[group].add(some, out[:, columns], names[number][columns])
 
-            self._visit_needed(runs, known, known.min(axis=1) if least is None else least[rows], best, visit)
+            self._visit_needed(
+                runs, known, known.min(axis=1) if least is None else least[rows], best, visit, skipped
+            )
         return result
 
     def _visit_needed(
@@ -165,10 +173,13 @@ class Blocks:
         least: np.ndarray,
         best: Mapping[int, Found],
         visit: Callable[[int, slice | np.ndarray], None],
+        skipped: int | None,
     ) -> None:
         """Visit every block where it may hold one of the smallest: first those of the least bound."""
         bounded: dict[int, list[int]] = {}
         for number, (run, groups) in enumerate(zip(runs, self.groups, strict=True)):
+            if number == skipped:
+                continue
             if run.bounded and len(groups) == 1:
                 bounded.setdefault(next(iter(groups)), []).append(number)
             else:
@@ -253,6 +264,8 @@ class Run:
     def values(self, square: np.ndarray, rows: slice | np.ndarray, scratch: np.ndarray) -> np.ndarray:
         """(rows, C) values, in the first half of `scratch`; the second is memory of that size."""
         block = self.block
+        if isinstance(block, Pair) and isinstance(block.other, np.ndarray) and not isinstance(rows, slice):
+            return self._few(square, rows, scratch)
         square = square[rows] if isinstance(rows, slice) else square.take(rows, axis=0)
         out, more = (part[: len(square) * self.size].reshape(len(square), -1) for part in scratch)
         if isinstance(block, Many):
@@ -269,6 +282,24 @@ class Run:
                 more *= self.of_common
             else:
                 np.multiply(square[:, block.common, None], self.of_common, out=more)
+            out += more
+        if self.shift.any():
+            out -= self.shift
+        return out
+
+    def _few(self, square: np.ndarray, rows: np.ndarray, scratch: np.ndarray) -> np.ndarray:
+        """`values` of scattered columns: only these are taken out of the rows."""
+        block, first = self.block, rows * square.shape[1]
+        out, more = (part[: len(rows) * self.size].reshape(len(rows), -1) for part in scratch)
+        flat = square.reshape(-1)
+        np.take(flat, first[:, None] + block.other, out=out, mode="clip")
+        common = first[:, None] + block.common
+        if self.ratio is not None:
+            out += self.ratio * flat[common]
+            out *= self.factor
+        else:
+            out *= self.factor
+            np.multiply(flat[common], self.of_common, out=more)
             out += more
         if self.shift.any():
             out -= self.shift

@@ -51,15 +51,29 @@ def nearest_others(distances: np.ndarray, start: int, count: int) -> Neighbours:
     -----
     Which of several equal distances comes first, or is the last to be taken, carries no meaning.
     """
-    distances = distances.copy()
-    place = np.arange(distances.shape[1])
-    distances[:, place, start + place] = np.inf
-    index = places_of_smallest(distances, count)
+    if FEW < count < distances.shape[-1] // 4:
+        index = _others(_within_threshold(distances, count + 1), distances, start)
+    else:
+        distances = distances.copy()
+        place = np.arange(distances.shape[1])
+        distances[:, place, start + place] = np.inf
+        index = places_of_smallest(distances, count)
     values = np.take_along_axis(distances, index, axis=-1)
     if count <= FEW:
         return Neighbours(index, values)
     order = np.argsort(values, axis=-1)
     return Neighbours(np.take_along_axis(index, order, -1), np.take_along_axis(values, order, -1))
+
+
+def _others(index: np.ndarray, distances: np.ndarray, start: int) -> np.ndarray:
+    """(bands, rows, count + 1) places less each own one, or less the farthest where that is missing."""
+    own = start + np.arange(index.shape[1])[:, None]
+    away = index == own
+    missing = np.nonzero(~away.any(axis=-1))
+    if len(missing[0]):  # more copies of it than were asked for
+        values = np.take_along_axis(distances, index, axis=-1)[missing]
+        away[(*missing, values.argmax(axis=-1))] = True
+    return index[~away].reshape(*index.shape[:-1], -1)
 
 
 def places_of_smallest(distances: np.ndarray, count: int) -> np.ndarray:

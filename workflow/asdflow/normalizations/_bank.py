@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from asdflow.backends._base import require_both_domains
-from asdflow.mixed_distances import squared
+from asdflow.mixed_distances import UNIT, in_units, squared
 from asdflow.references import References
 
 
@@ -32,7 +32,10 @@ def squares(references: References, rows: np.ndarray, metric: str | None, bands:
 
 def _squares(references: References, metric: str, bands: int) -> np.ndarray:
     """(R, R) of all references."""
-    total = squared(references.between(metric, bands, slice(None), slice(0, 1))[0], metric)
-    for band in range(1, bands):
-        total += squared(references.between(metric, bands, slice(None), slice(band, band + 1))[0], metric)
-    return total / bands
+    total = np.zeros((references.size, references.size))
+    memory = np.empty(total.shape if metric == "euclidean" else 0)
+    for band in range(bands):
+        between = references.between(metric, bands, slice(None), slice(band, band + 1))[0]
+        total += in_units(between, metric, memory)
+    total *= UNIT[metric] / bands
+    return total
