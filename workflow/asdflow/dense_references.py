@@ -58,10 +58,16 @@ class DenseReferences(References):
         self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
     ) -> np.ndarray:
         """(bands, rows, R) changed distances, infinite to references that the clip takes away."""
-        plain = self.inner.left_out(metric, bands, rows, which)
-        result = self._changed(plain, self._full(which))
+        start, stop, _ = rows.indices(self.bank.size)
+        if self.inner.moves_with_clips:
+            plain = self.inner.left_out(metric, bands, rows, which)
+            result = self._changed(plain, self._full(which))
+        else:
+            plain = self.inner.from_bank(metric, bands, rows, which)
+            result = self._changed(plain, self._full(which))
+            clips, references = self.inner.owned(start, stop)
+            result[:, clips - start, references] = np.inf
         if self.rule.self_density == "held_out":
-            start, stop, _ = rows.indices(self.bank.size)
             for band, changes in enumerate(self.density.changes[which]):
                 part = changes.part(start, stop)
                 clip = part.clip - start

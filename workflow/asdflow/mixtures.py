@@ -146,6 +146,11 @@ class MixedReferences(References):
         """(R,) numbers in an order that depends on the vectors alone."""
         return canonical_order(self.vectors)
 
+    @property
+    def moves_with_clips(self) -> bool:
+        """Where a clip is part of a mean that it does not own."""
+        return len(self._partly_owned[0]) > 0
+
     def mixed(self, rows: np.ndarray) -> np.ndarray:
         """(R, n) weighted means of (N, n) rows of the clips."""
         result = np.empty((self.size, rows.shape[1]))
@@ -232,7 +237,7 @@ class MixedReferences(References):
         `without` are in each band further pairs of a clip and a reference that are left out. None where this
         is not known how to do.
         """
-        if k > self.size // MOST or (clips is None and len(self._partly_owned[0])):
+        if k > self.size // MOST or (clips is None and self.moves_with_clips):
             return None
         if change is not None and metric == "euclidean":
             factor, offset = change

@@ -220,8 +220,10 @@ class Run:
         Factor of the common parent relative to that of the other where it is the same for all references.
     of_common : (C,) float64
         Factor of the distances to the common parent where there is no ratio.
-    factor, shift : (C,) float64
-        Factor of the distances to the other parent, or to all; what is taken off.
+    factor : (C,) float64
+        Factor of the distances to the other parent, or to all.
+    shift : (C,) float64, or None
+        What is taken off, where it is not 0.
     least : floats
         Least factors of both parents, and the largest shift.
     """
@@ -230,18 +232,32 @@ class Run:
     ratio: float | None
     of_common: np.ndarray
     factor: np.ndarray
-    shift: np.ndarray
+    shift: np.ndarray | None
     least: tuple[float, float, float]
 
     @classmethod
     def of(cls, block: Block, scale: np.ndarray, shift: np.ndarray) -> Run:
         """`scale` and `shift` of the references of the block."""
         if not isinstance(block, Pair):
-            return cls(block, None, np.zeros(0), scale, shift, (0.0, scale.min(), shift.max()))
+            return cls(
+                block,
+                None,
+                np.zeros(0),
+                scale,
+                shift if shift.any() else None,
+                (0.0, scale.min(), shift.max()),
+            )
         common, other = block.share * scale, (1 - block.share) * scale
         same = (block.share == block.share[0]).all() and not isinstance(block.common, np.ndarray)
         ratio = float(block.share[0] / (1 - block.share[0])) if same else None
-        return cls(block, ratio, common, other, shift, (common.min(), other.min(), shift.max()))
+        return cls(
+            block,
+            ratio,
+            common,
+            other,
+            shift if shift.any() else None,
+            (common.min(), other.min(), shift.max()),
+        )
 
     @property
     def size(self) -> int:
@@ -283,7 +299,7 @@ class Run:
             else:
                 np.multiply(square[:, block.common, None], self.of_common, out=more)
             out += more
-        if self.shift.any():
+        if self.shift is not None:
             out -= self.shift
         return out
 
@@ -301,7 +317,7 @@ class Run:
             out *= self.factor
             np.multiply(flat[common], self.of_common, out=more)
             out += more
-        if self.shift.any():
+        if self.shift is not None:
             out -= self.shift
         return out
 

@@ -62,6 +62,11 @@ class References:
         """(R,) their numbers in an order that depends on their vectors alone."""
         return self.bank.order
 
+    @property
+    def moves_with_clips(self) -> bool:
+        """Whether leaving a clip out moves references that it does not take away."""
+        return False
+
     def remember(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """`make()`, computed at the first call with this key only."""
         if key not in self._memory:
@@ -290,9 +295,54 @@ class Subset(References):
         """(bands, rows, R) distances."""
         return self.inner.between(metric, bands, self.rows[rows], which)[:, :, self._columns]
 
+    @property
+    def moves_with_clips(self) -> bool:
+        """As those that these are a part of."""
+        return self.inner.moves_with_clips
+
+    def left_out(
+        self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
+    ) -> np.ndarray:
+        """(bands, rows, R) distances; infinite by the owners here, which may be fewer than those behind."""
+        if not self.moves_with_clips:
+            return super().left_out(metric, bands, rows, which)
+        result = np.array(self.inner.left_out(metric, bands, rows, which)[:, :, self._columns])
+        start, stop, _ = rows.indices(self.bank.size)
+        place = np.full(self.inner.size, -1)
+        place[self.rows] = np.arange(self.size)
+        clips, references = self.inner.owned(start, stop)
+        clips, references = clips[place[references] >= 0], place[references[place[references] >= 0]]
+        kept = ~(self.owners[references] == clips[:, None]).any(axis=1)
+        plain = self.from_bank(metric, bands, rows, which)
+        result[:, clips[kept] - start, references[kept]] = plain[:, clips[kept] - start, references[kept]]
+        return result
+
     @cached_property
     def _columns(self) -> slice | np.ndarray:
         return as_slice(self.rows)
+
+    def _look_up(self, metric: str, bands: int, count: int) -> Neighbours:
+        """Out of the lists of all references where these are known and long enough."""
+        known = self.inner._lists(metric, bands).get("list")
+        if known is None or known.index.shape[-1] < count:
+            return super()._look_up(metric, bands, count)
+        place = np.full(self.inner.size, -1)
+        place[self.rows] = np.arange(self.size)
+        near = place[known.index[:, self.rows]]
+        here = near >= 0
+        order = np.argsort(~here, axis=-1, kind="stable")[..., :count]
+        index = np.take_along_axis(near, order, axis=-1)
+        distance = np.take_along_axis(known.distance[:, self.rows], order, axis=-1)
+        for band in range(bands):
+            short = np.flatnonzero(index[band, :, -1] < 0)
+            if len(short):
+                one = slice(band, band + 1)
+                between = np.array(self.between(metric, bands, short, one)[0])
+                between[np.arange(len(short)), short] = np.inf
+                found = np.argsort(between, axis=-1)[:, :count]
+                index[band, short] = found
+                distance[band, short] = np.take_along_axis(between, found, axis=-1)
+        return Neighbours(index, distance)
 
     def _lists(self, metric: str, bands: int) -> dict:
         return self._known.setdefault((metric, bands), {})

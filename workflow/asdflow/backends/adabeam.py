@@ -14,6 +14,9 @@ from asdflow.backends._neighbours import Bands, Metric, NeighbourBackend, mean_o
 from asdflow.bank import Embedded
 from asdflow.references import ByDomain, References
 
+#: Values of one batch of clips.
+BATCH = 2**16
+
 
 @register("adabeam")
 @dataclass(frozen=True)
@@ -57,14 +60,22 @@ class AdaBEAM(NeighbourBackend):
 
     def combine(self, scores: np.ndarray, clips: Embedded) -> np.ndarray:
         """(2 bands, M) scores, of mean and maximum by turns, to (M,)."""
-        weight = self._weight(clips)
+        weight = clips.remember(("share of the maximum", self.bands), lambda: self._weight(clips))
         return (1 - weight) * scores[0::2].mean(axis=0) + weight * scores[1::2].mean(axis=0)
 
     def _weight(self, clips: Embedded) -> np.ndarray:
         """(M,) share of the maximum."""
-        halves = clips.vectors.astype(np.float64).reshape(clips.size, self.bands, 2, -1)
-        mean, peak = halves[:, :, 0], halves[:, :, 1]
-        change = np.sqrt(np.square(peak - mean).sum(axis=-1))
-        level = np.sqrt(np.square(mean).sum(axis=-1))
-        whole = change + level
-        return np.where(whole > 0, change / np.where(whole > 0, whole, 1.0), 0.0).mean(axis=1)
+        result = np.empty(clips.size)
+        step = max(1, BATCH // clips.dimensions)
+        for rows in (slice(start, start + step) for start in range(0, clips.size, step)):
+            halves = (
+                clips.vectors[rows]
+                .astype(np.float64)
+                .reshape(-1, self.bands, 2, clips.dimensions // (2 * self.bands))
+            )
+            mean, peak = halves[:, :, 0], halves[:, :, 1]
+            change, level = (np.sqrt(np.einsum("mbd,mbd->mb", part, part)) for part in (peak - mean, mean))
+            whole = change + level
+            share = np.where(whole > 0, change / np.where(whole > 0, whole, 1.0), 0.0)
+            result[rows] = share.mean(axis=1)
+        return result
