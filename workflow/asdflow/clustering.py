@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -31,33 +30,6 @@ class Squares(Protocol):
 
     def sums(self, numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """(n, C) sums of (m, C) weights times the squared distances of these points to all."""
-
-
-@dataclass(frozen=True)
-class Dense:
-    """A matrix of squared distances.
-
-    Attributes
-    ----------
-    square : (n, n) float64, symmetric
-    """
-
-    square: np.ndarray
-
-    @property
-    def size(self) -> int:
-        """n."""
-        return len(self.square)
-
-    def rows(self, numbers: np.ndarray) -> np.ndarray:
-        """Rows of the matrix."""
-        return self.square[numbers]
-
-    def sums(self, numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """A product with the matrix, or with some of its rows."""
-        if len(numbers) == self.size:
-            return self.square @ weights
-        return self.square[numbers].T @ weights
 
 
 def kmeans(square: Squares, clusters: int, seed: tuple) -> np.ndarray:

@@ -29,8 +29,8 @@ ROUNDS = 60
 NOISE = 1e-15
 #: Distance of the nodes in u: the error of the midpoint rule is exp(-pi^2 / STEP).
 STEP = 0.3
-#: Where the integrals end, in units of the largest eigenvalue: they decay as 1 / y^2.
-END = 1e14
+#: Last node, in units of the largest eigenvalue: beyond, the integrands are a / y^2 to 1 / END^2.
+END = 1e5
 #: Values of one batch of vectors.
 BATCH = 2**16
 
@@ -130,9 +130,14 @@ def _split(
 
 
 def nodes(scale: float, end: float) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes y = scale sinh u up to `end`, and their weights."""
+    """Nodes y = scale sinh u up to `end`, and their weights; the last one stands for all that follow.
+
+    There an integrand a / y^2 times the weight falls by exp(-STEP) from node to node.
+    """
     u = (np.arange(int(np.arcsinh(end / scale) / STEP) + 1) + 0.5) * STEP
-    return scale * np.sinh(u), scale * np.cosh(u) * STEP
+    weight = scale * np.cosh(u) * STEP
+    weight[-1] /= 1 - np.exp(-STEP)
+    return scale * np.sinh(u), weight
 
 
 def _root(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[np.ndarray, np.ndarray]:

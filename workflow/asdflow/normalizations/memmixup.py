@@ -48,8 +48,8 @@ class MemMixup(BankNormalization):
         source, target = (domain_rows(references, where, domain) for domain in (SOURCE, TARGET))
         k = len(source) if self.k is None else self.k
         require_size(where, "k", k, len(source), "source references")
-        both = squares(references, np.concatenate([target, source]), metric, bands)
-        near = np.sort(np.argsort(both[: len(target), len(target) :], axis=1, kind="stable")[:, :k], axis=1)
+        away = squares(references, target, source, metric, bands)
+        near = np.sort(np.argsort(away, axis=1, kind="stable")[:, :k], axis=1)
         recipe = plain(references)
         new = recipe.blend(np.repeat(target, k), source[near].ravel(), np.array(self.alpha))
         return MixedReferences(references, joined([recipe, new]))

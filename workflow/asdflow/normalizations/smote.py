@@ -59,7 +59,7 @@ class SMOTE(BankNormalization):
         vectors = references.vectors[target]
         order = canonical_order(vectors)
         target, vectors = target[order], vectors[order]
-        square = squares(references, target, metric, bands)
+        square = squares(references, target, target, metric, bands)
         np.fill_diagonal(square, np.inf)
         near = np.argsort(square, axis=1, kind="stable")[:, : self.k]
         first, second, share = [], [], []

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from asdflow.backends._base import require_size
 from asdflow.bank import SOURCE, TARGET
-from asdflow.clustering import Dense, kmeans
+from asdflow.clustering import kmeans
 from asdflow.mixtures import MixedReferences, joined, plain
 from asdflow.normalizations import register
-from asdflow.normalizations._bank import domain_rows, squares
+from asdflow.normalizations._bank import Averaged, domain_rows
 from asdflow.normalizations._base import BankNormalization
 from asdflow.references import References, ordered
 
@@ -58,7 +58,7 @@ class SourceMeans(BankNormalization):
             name = "source" if domain == SOURCE else "target"
             require_size(where, parameter, count, len(rows), f"{name} references")
             rows = ordered(rows, rows, references.order)
-            square = Dense(squares(references, rows, metric, bands))
+            square = Averaged.of(references, rows, metric, bands)
             labels = kmeans(square, count, (self.name, name, count))
             parts.append(recipe.centres([rows[labels == label] for label in range(count)], self.rescale))
         return MixedReferences(references, joined(parts))
