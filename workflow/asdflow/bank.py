@@ -68,8 +68,8 @@ class Embedded:
 
     def _products(self, other: Embedded, bands: int) -> list[Products]:
         """Products with the clips of `other`, band by band."""
-        parts = part_count(self.dimensions)
-        if parts == 1 or parts % bands or self.size * other.size * parts > KEPT:
+        parts = self._parts(other)
+        if parts % bands:
             return self.remember(
                 ("products", bands), lambda: [products(*pair) for pair in self._pairs(other, bands)]
             )
@@ -84,6 +84,11 @@ class Embedded:
             lambda: [total(known[each * b : each * (b + 1)], *pairs[b]) for b in range(bands)],
         )
 
+    def _parts(self, other: Embedded) -> int:
+        """Parts of a vector whose products with the clips of `other` are kept: 1 where these are too many."""
+        parts = part_count(self.dimensions)
+        return 1 if self.size * other.size * parts > KEPT else parts
+
     def _distances(self, other: Embedded, metric: str, bands: int) -> np.ndarray:
         """(bands, n, n') float64 distances to the clips of `other`, band by band."""
 
@@ -91,7 +96,8 @@ class Embedded:
             pairs = self._pairs(other, bands)
             usable = metric != "cosine" or all(in_range(part) is part for pair in pairs for part in pair)
             result = np.empty((bands, self.size, other.size))
-            if usable and result.size <= KEPT:
+            shared = self._parts(other) % bands == 0 or self._parts(other) == 1
+            if usable and shared and result.size <= KEPT:
                 for part, out in zip(self._products(other, bands), result, strict=True):
                     from_products(part, metric, out)
             else:

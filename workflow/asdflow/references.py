@@ -21,7 +21,7 @@ from asdflow.tiles import nearest_by_tiles
 #: Distances that are kept for all detectors at most (0.5 GB); beyond, the nearest are found tile by tile.
 WHOLE = 2**26
 #: Distances of one batch of rows: they stay in the cache while they are mixed, changed and reduced.
-BATCH = 2**19
+BATCH = 2**16
 NOBODY = -1
 #: All bands.
 ALL = slice(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,17 +59,31 @@ def score_columns(
     rows: list[np.ndarray] = []
     scores: dict[str, list[np.ndarray]] = {name: [] for name in detectors}
     for section in sections(embeddings):
-        bank, queries = _shared(embeddings, section, distances)
         rows += [section.train, section.test]
-        for name, spec in detectors.items():
-            try:
-                fitted = build_detector(spec).fit(bank)
-                scores[name] += [fitted.self_scores(), fitted.score_samples(queries)]
-            except AsdflowError as error:
-                where = f"machine {section.machine}, section {section.name}, {name}: {error.where}"
-                raise type(error)(where, error.what, error.remedy) from None
+        for name, parts in _of_section(embeddings, section, detectors, distances).items():
+            scores[name] += parts
+        gc.collect()  # what detectors share holds itself: matrices of a section, before those of the next
     described = _with_labels(clips, embeddings.take(pa.array(np.concatenate(rows))))
     return {name: described | {"score": _finite(name, parts)} for name, parts in scores.items()}
+
+
+def _of_section(
+    embeddings: pa.Table,
+    section: Section,
+    detectors: Mapping[str, Mapping[str, Any]],
+    distances: Mapping[str, pa.Table],
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Self-scores of the bank and scores of the test clips, by detector."""
+    bank, queries = _shared(embeddings, section, distances)
+    scores = {}
+    for name, spec in detectors.items():
+        try:
+            fitted = build_detector(spec).fit(bank)
+            scores[name] = fitted.self_scores(), fitted.score_samples(queries)
+        except AsdflowError as error:
+            where = f"machine {section.machine}, section {section.name}, {name}: {error.where}"
+            raise type(error)(where, error.what, error.remedy) from None
+    return scores
 
 
 def read_systems(files: Sequence[str], systems: Sequence[str]) -> dict[str, pa.Table]:
