@@ -65,8 +65,9 @@ def pairwise(
     """
     if metric not in METRICS:
         raise ConfigError(f"metric {metric!r}", "is not known", f"Known: {', '.join(METRICS)}.")
+    itself = y is None or y is x
     x = matrix(x, "x")
-    y = x if y is None or y is x else matrix(y, "y")
+    y = x if itself else matrix(y, "y")
     if x.shape[1] != y.shape[1]:
         raise DataError(
             "distances",
