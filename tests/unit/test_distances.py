@@ -65,6 +65,26 @@ def test_the_cosine_of_tiny_and_huge_vectors_is_that_of_their_directions(scale):
     np.testing.assert_array_equal(bank.distances("cosine")[0], pairwise(mixed, None, "cosine"))
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_set_is_compared_with_itself_by_half(metric, monkeypatch):
+    from asdflow import products as made
+
+    count = 0
+    original = made.Block.times
+
+    def counted(left, right):
+        nonlocal count
+        count += 1
+        return original(left, right)
+
+    monkeypatch.setattr(made.Block, "times", counted)
+    band = vectors(700, 90)[:, 30:60]  # not contiguous, so that it is copied first
+    whole = pairwise(band, band, metric)
+    assert count == 6  # of 3 x 3 blocks
+    np.testing.assert_array_equal(whole, whole.T)
+    np.testing.assert_array_equal(whole, pairwise(band, band.copy(), metric))
+
+
 def test_a_vector_of_zeros_has_no_direction():
     x, y = np.zeros((2, 3)), np.array([[1.0, 0, 0], [0, 0, 0]])
     np.testing.assert_array_equal(pairwise(x, y, "cosine"), [[0.5, 0.0], [0.5, 0.0]])

@@ -8,9 +8,15 @@ from asdflow.backends._moments import Moments
 from asdflow.backends._spectrum import of_references
 from asdflow.bank import Bank, Queries
 from asdflow.distances import pairwise
+from asdflow.mixture_values import Run
+from asdflow.mixtures import MixedReferences
 from asdflow.normalizations import REGISTRY
-from asdflow.references import References
+from asdflow.references import NOBODY, References, Subset
 
+OTHERS = {
+    "all of memmixup": [{"name": "memmixup"}],
+    "source_means": [{"name": "source_means", "n": 5}],
+}
 RECIPES = {
     "memmixup": [{"name": "memmixup", "k": 20}],
     "smote": [{"name": "smote", "k": 3, "ratio": 1.0}],
@@ -32,7 +38,7 @@ def mixed(data, recipe, metric, bands):
     bank, domain, test = data
     bank = Bank(bank, domain)
     references = References(bank)
-    for entry in RECIPES[recipe]:
+    for entry in (RECIPES | OTHERS)[recipe]:
         references = REGISTRY.build(entry).change(references, metric, bands)
     return references, Queries(test, bank)
 
@@ -51,6 +57,114 @@ def test_the_nearest_mixtures_are_the_smallest_of_all_distances(recipe, metric, 
         for domain in (0, 1):
             expected = np.sort(everything[..., references.domain == domain], axis=-1)[..., :k]
             np.testing.assert_allclose(found[domain], expected, rtol=1e-12, atol=1e-15)
+
+
+CHANGES = {
+    "ratio": {"name": "density_ratio", "k": 2},
+    "ratio, full": {"name": "density_ratio", "k": 1, "self_density": "full"},
+    "ratio, guarded": {"name": "density_ratio", "k": 1, "duplicates": "guard"},
+    "difference": {"name": "density_difference", "k": 1},
+    "of a domain": {"name": "domain_density", "k_source": 3, "k_target": 2},
+    "up to a jump": {"name": "cluster_exit", "k": 5},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("recipe", ["memmixup", "smote"])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("k", [1, 3])
+def test_the_nearest_at_changed_distances_are_the_smallest_of_all(change, recipe, metric, k, data):
+    bank, domain, test = data
+    bank = np.delete(bank, [7, 41], axis=0)  # copies: only a part would be searched
+    references, queries = mixed((bank, np.delete(domain, [7, 41]), test), recipe, metric, 3)
+    references = REGISTRY.build(CHANGES[change]).change(references, metric, 3)
+    assert isinstance(references.inner, MixedReferences)
+    for clips in (queries, None):
+        everything = references.left_out(metric, 3) if clips is None else references.to(clips, metric, 3)
+        found = references.nearest(clips, metric, 3, k)
+        for domain in (0, 1):
+            expected = np.sort(everything[..., references.domain == domain], axis=-1)[..., :k]
+            np.testing.assert_allclose(found[domain], expected, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_the_nearest_other_mixtures_are_those_of_all_distances(recipe, metric, count, data):
+    references, _ = mixed(data, recipe, metric, 3)
+    between = references.between(metric, 3)
+    own = np.arange(references.size)
+    found = references.neighbours(metric, 3, count)
+    np.testing.assert_allclose(
+        np.take_along_axis(between, found.index, axis=-1), found.distance, rtol=1e-9, atol=1e-12
+    )
+    assert not (found.index == own[:, None]).any()
+    between[:, own, own] = np.inf
+    expected = np.sort(between, axis=-1)[..., :count]
+    np.testing.assert_allclose(found.distance, expected, rtol=1e-9, atol=1e-12)
+    copies = expected[..., 0] == 0
+    assert copies.any() and (found.distance[..., 0][copies] == 0).all()
+
+
+def test_most_mixtures_are_left_out_by_their_bound(monkeypatch):
+    seen = 0
+    original = Run.values
+
+    def counted(run, square, rows, scratch):
+        nonlocal seen
+        result = original(run, square, rows, scratch)
+        seen += result.size
+        return result
+
+    bank, domain, test = clustered(200, 8, 24, 5)
+    references, queries = mixed((bank, domain, test), "all of memmixup", "cosine", 1)
+    monkeypatch.setattr(Run, "values", counted)
+    references.nearest(queries, "cosine", 1, 1)
+    assert seen < 0.5 * len(test) * references.size
+
+
+@pytest.mark.parametrize("which", ["plain", *RECIPES, "source_means"])
+def test_sums_of_squares_are_those_of_the_matrix(which, data):
+    bank, domain, _ = data
+    references = References(Bank(bank, domain))
+    if which != "plain":
+        references, _ = mixed(data, which, "euclidean", 1)
+    draw = np.random.default_rng(2)
+    rows = draw.permutation(references.size)[:12]
+    weights = draw.normal(size=(12, 3))
+    expected = np.square(references.between("euclidean", 1)[0])[:, rows] @ weights
+    found = references.sums_of_squares("euclidean", rows, weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_a_part_of_left_out_means_is_that_of_all(metric, data):
+    references, _ = mixed(data, "source_means", metric, 1)
+    everything = references.left_out(metric, 1)
+    rows = np.array([0, 2, references.size - 5, references.size - 1])
+    part = references.subset(rows)
+    np.testing.assert_array_equal(part.left_out(metric, 1), everything[:, :, rows])
+    np.testing.assert_array_equal(part.left_out(metric, 1, slice(3, 9)), everything[:, 3:9][:, :, rows])
+    # A copy that stands for both is not taken away by one of them.
+    released = Subset(references, rows, np.where(part.owners == part.owners.max(), NOBODY, part.owners))
+    clip = part.owners.max()
+    assert np.isinf(part.left_out(metric, 1)[0, clip]).any()
+    np.testing.assert_array_equal(
+        released.left_out(metric, 1)[0, clip][part.owners[:, 0] == clip],
+        references.from_bank(metric, 1)[0, clip, rows][part.owners[:, 0] == clip],
+    )
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_neighbours_of_a_part_come_out_of_the_lists_of_all(count, data):
+    bank, domain, _ = data
+    target = np.flatnonzero(domain == 1)  # few lists hold five of them
+    fresh = References(Bank(bank, domain)).subset(target).neighbours("euclidean", 1, count)
+    known = References(Bank(bank, domain))
+    known.neighbours("euclidean", 1, 9)
+    found = known.subset(target).neighbours("euclidean", 1, count)
+    np.testing.assert_array_equal(found.distance, fresh.distance)
+    assert (found.index != np.arange(len(target))[:, None]).all()
 
 
 @pytest.mark.parametrize("batch", [1, 2**9])

@@ -17,8 +17,8 @@ import numpy as np
 
 #: Rows of a block. Large enough that BLAS runs at full speed, small enough that padding costs little.
 BLOCK = 256
-#: Rows of the second factor's only block where it has no more: little is padded.
-NARROW = 32
+#: Rows of the second factor's only block where it has no more than these: little is padded.
+NARROW = (32, 96, 160)
 
 
 def workers() -> int:
@@ -79,10 +79,10 @@ def product(a: np.ndarray, b: np.ndarray, threads: int | None = None) -> np.ndar
 
     Returns
     -------
-    (M, N) float64. Entry (i, j) depends on rows i and j alone, bit for bit, and on whether N is small.
+    (M, N) float64. Entry (i, j) depends on rows i and j alone, bit for bit, and on which of NARROW holds N.
     """
     result = np.empty((len(a), len(b)))
-    size = NARROW if len(b) <= NARROW else BLOCK
+    size = next((size for size in NARROW if len(b) <= size), BLOCK)
     right = [(columns, padded(b[columns], size).T) for columns in blocks(len(b))]
 
     def row_block(rows: slice) -> None:

@@ -17,7 +17,7 @@ from asdflow.mixed_distances import UNIT, in_units, squared
 from asdflow.neighbours import as_slice
 
 if TYPE_CHECKING:
-    from asdflow.mixtures import Recipe
+    from asdflow.recipes import Recipe
 
 #: Consecutive references with one common parent that make a block of their own.
 RUN = 16

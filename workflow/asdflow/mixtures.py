@@ -6,7 +6,6 @@ Their distances follow from the distances between clips, without the vectors (`m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,115 +15,16 @@ from asdflow.clustering import canonical_order
 from asdflow.linear import product
 from asdflow.mixed_distances import ROUNDING, UNIT, between, cosine, from_clips, from_means, in_units, squared
 from asdflow.mixing import Single, blocks
-from asdflow.nearest_mixtures import Blocks, Found, Run
+from asdflow.mixture_values import Run
+from asdflow.nearest_mixtures import Blocks, Found
 from asdflow.neighbours import Neighbours, as_slice
+from asdflow.recipes import Recipe
 from asdflow.references import ALL, ANY, NOBODY, ByDomain, References, of_bank
 
 #: Rows of more parents than this are computed by a matrix product.
 FEW = 2
 #: Share of the references, 1 / MOST, of which the nearest are searched; more are sorted.
 MOST = 8
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How references are mixed from the clips of the bank.
-
-    Attributes
-    ----------
-    parents : (R, P) int
-        Clips; those of weight 0 fill up.
-    weights : (R, P) float64
-        Their weights, which sum to 1.
-    owners : (R, Q) int
-        Clips that take the reference away when they are left out. A parent that is no owner is taken out of
-        the mean instead.
-    rescaled : (R,) bool
-        For the cosine: scaled to unit length after mixing.
-    domain : (R,) int or None
-    """
-
-    parents: np.ndarray
-    weights: np.ndarray
-    owners: np.ndarray
-    rescaled: np.ndarray
-    domain: np.ndarray | None
-
-    @property
-    def size(self) -> int:
-        """Number of references R."""
-        return len(self.parents)
-
-    def take(self, rows: np.ndarray) -> Recipe:
-        """Some of the references."""
-        domain = None if self.domain is None else self.domain[rows]
-        return Recipe(self.parents[rows], self.weights[rows], self.owners[rows], self.rescaled[rows], domain)
-
-    def blend(self, first: np.ndarray, second: np.ndarray, share: np.ndarray) -> Recipe:
-        """share * first + (1 - share) * second, of the domain of `first`; both parents own the result."""
-        a, b = self.take(first), self.take(second)
-        share = np.broadcast_to(share, (len(first),))[:, None]
-        return Recipe(
-            np.concatenate([a.parents, b.parents], axis=1),
-            np.concatenate([share * a.weights, (1 - share) * b.weights], axis=1),
-            np.concatenate([a.owners, b.owners], axis=1),
-            np.ones(len(first), dtype=bool),
-            a.domain,
-        )
-
-    def centres(self, groups: Sequence[np.ndarray], rescale: bool) -> Recipe:
-        """Means of groups of references, each of one domain. A clip left out is taken out of its mean."""
-        width = max(len(group) for group in groups) * self.parents.shape[1]
-        parents = np.zeros((len(groups), width), dtype=np.int64)
-        weights = np.zeros((len(groups), width))
-        owners = np.full((len(groups), 1), NOBODY)
-        for row, group in enumerate(groups):
-            part = self.take(group)
-            count = part.parents.size
-            parents[row, :count] = part.parents.ravel()
-            weights[row, :count] = part.weights.ravel() / len(group)
-            if len(group) == 1 and (part.weights == 1).any():
-                owners[row, 0] = part.owners[0, 0]
-        domain = None if self.domain is None else np.array([self.domain[group[0]] for group in groups])
-        return Recipe(parents, weights, owners, np.full(len(groups), rescale), domain)
-
-    def matrix(self, size: int) -> np.ndarray:
-        """(R, size) float64: weight of every clip in every reference."""
-        result = np.zeros((self.size, size))
-        np.add.at(result, (np.arange(self.size)[:, None], self.parents), self.weights)
-        return result
-
-
-def plain(references: References) -> Recipe:
-    """Recipe of references as they are."""
-    if isinstance(references, MixedReferences):
-        return references.recipe
-    size = references.size
-    return Recipe(
-        np.arange(size)[:, None],
-        np.ones((size, 1)),
-        references.owners,
-        np.ones(size, dtype=bool),
-        references.domain,
-    )
-
-
-def joined(parts: Sequence[Recipe]) -> Recipe:
-    """All references of several recipes, one after the other."""
-
-    def stack(arrays: list[np.ndarray], fill: float) -> np.ndarray:
-        width = max(array.shape[1] for array in arrays)
-        return np.concatenate(
-            [np.pad(array, ((0, 0), (0, width - array.shape[1])), constant_values=fill) for array in arrays]
-        )
-
-    return Recipe(
-        stack([part.parents for part in parts], 0),
-        stack([part.weights for part in parts], 0.0),
-        stack([part.owners for part in parts], NOBODY),
-        np.concatenate([part.rescaled for part in parts]),
-        None if parts[0].domain is None else np.concatenate([part.domain for part in parts]),
-    )
 
 
 class MixedReferences(References):

@@ -16,8 +16,9 @@ from asdflow.backends._points import Points
 from asdflow.bank import Bank
 from asdflow.errors import DataError
 from asdflow.linear import product
-from asdflow.mixtures import MixedReferences, Recipe
+from asdflow.mixtures import MixedReferences
 from asdflow.neighbours import as_slice
+from asdflow.recipes import Recipe
 from asdflow.references import References
 
 #: Axes whose scatter is below this share of the largest are noise of the decomposition.

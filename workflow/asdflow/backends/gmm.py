@@ -197,8 +197,10 @@ class FittedGMM(Fitted):
         others = square[~own]
         result[~own] = np.einsum("md,d->m", others, 1 / variance) + np.log(variance).sum()
         if own.any():
-            rest, changed = self._without(square[own], variance, component, share[own])
-            result[own] = rest**2 * (square[own] / changed).sum(axis=1) + _sum_of_logs(changed)
+            mine = square[own]
+            rest, changed = self._without(mine.copy(), variance, component, share[own])
+            mine /= changed
+            result[own] = rest**2 * mine.sum(axis=1) + _sum_of_logs(changed)
         return -0.5 * (result + vectors.shape[1] * np.log(2 * np.pi))
 
     def _without(
