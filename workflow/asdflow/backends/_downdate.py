@@ -50,9 +50,10 @@ class Poles:
 
     def weights(self, coordinates: np.ndarray) -> np.ndarray:
         """(R, poles) squared coordinates, summed over equal eigenvalues."""
-        square = np.square(coordinates)
-        weight = np.add.reduceat(square, np.unique(self.group, return_index=True)[1], axis=1)
-        return np.maximum(weight, 1e-30 * weight.sum(axis=1, keepdims=True) + 1e-300)
+        weight = np.square(coordinates)
+        if len(self.value) < weight.shape[1]:
+            weight = np.add.reduceat(weight, np.unique(self.group, return_index=True)[1], axis=1)
+        return np.maximum(weight, 1e-30 * weight.sum(axis=1, keepdims=True) + 1e-300, out=weight)
 
     def cut(self, weight: np.ndarray, beta: float, number: int) -> Cut:
         """Spectra of n vectors removed in turn, cut behind the first `number` eigenvalues.
@@ -166,12 +167,13 @@ def _roots(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[
         d = delta[rest]
         share = difference + d[:, None]
         np.divide(1.0, share, out=share)
-        term = share * (weight if len(rest) == len(weight) else weight[rest])
-        left, right = term[:, : k + 1].sum(axis=1), term[:, k + 1 :].sum(axis=1)
+        of_rest = weight if len(rest) == len(weight) else weight[rest]
+        left = _dot(share[:, : k + 1], of_rest[:, : k + 1])
+        right = _dot(share[:, k + 1 :], of_rest[:, k + 1 :])
         excess = left + right - 1.0
         rounding = NOISE * (left - right + 1.0)
-        term *= share
-        slope = term.sum(axis=1)
+        np.square(share, out=share)
+        slope = _dot(share, of_rest)
         if number == 0:
             near = excess <= 0
         low[rest] = np.where(excess > 0, d, low[rest])
@@ -193,6 +195,11 @@ def _roots(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[
             break
     slope = (weight / np.square(difference + delta[:, None])).sum(axis=1)
     return delta, 1.0 / (beta * slope)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n,) sums of a row of a times the same row of b."""
+    return np.einsum("ij,ij->i", a, b)
 
 
 def _between(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:

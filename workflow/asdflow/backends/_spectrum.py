@@ -187,7 +187,7 @@ def _spread(vectors: np.ndarray) -> bool:
 def _decomposed(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues, descending, and eigenvectors (C order); those that are noise are left out.
 
-    LAPACK's sign is arbitrary; here the largest component of an axis is positive. `square` is overwritten.
+    LAPACK's sign is arbitrary; here the largest component of an axis is positive.
     """
     values, axes = np.linalg.eigh(square)
     values, axes = values[::-1], axes[:, ::-1]
