@@ -7,6 +7,7 @@ import pytest
 import scoring_truth as truth
 
 from asdflow import build
+from asdflow.errors import ConfigError
 
 # Each backend's entry, and its formula for one clip x, references y and their domains.
 METHODS = {
@@ -112,3 +113,13 @@ def test_single_precision_scores_are_within_a_ten_thousandth(name, data):
     double = METHODS_GMM.fit(bank.astype(np.float32).astype(np.float64), domain).score_samples(test)
     single = METHODS_GMM.fit(bank.astype(np.float32), domain).score_samples(test.astype(np.float32))
     np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-4 * np.abs(double).mean())
+
+
+def test_a_rank_beyond_the_axes_that_the_bank_varies_along_is_refused():
+    """What would be left is rounding, which another processor rounds otherwise."""
+    draw = np.random.default_rng(7)
+    bank = draw.normal(size=(60, 5)) @ draw.normal(size=(5, 12))
+    with pytest.raises(ConfigError, match=r"vary along 5 axes above rounding, .* only up to rank 4"):
+        build.detector({"backend": {"name": "pca_residual", "rank": 5}}).fit(bank)
+    fitted = build.detector({"backend": {"name": "pca_residual", "rank": 4}}).fit(bank)
+    assert np.isfinite(fitted.self_scores()).all()

@@ -35,7 +35,8 @@ class PCAResidual(Backend):
     of a rank-one update, so no decomposition is repeated.
 
     Degenerate input: constant features are harmless; a bank without spread is a DataError; a rank that leaves
-    no residual when a clip is left out (rank > N - 2, or >= D) is a ConfigError.
+    no residual but rounding when a clip is left out (rank > N - 2, or as many axes as the bank varies along,
+    which are D at most) is a ConfigError.
     """
 
     rank: Annotated[
@@ -66,12 +67,13 @@ class PCAResidual(Backend):
     def fit(self, references: References) -> Fitted:
         """Find the principal axes."""
         axes = of_references(references)
-        most = min(references.size - 2, axes.dimensions - 1)
+        spanned = len(axes.scatter)
+        most = min(references.size - 2, axes.dimensions - 1, spanned - 1)
         if self.rank is not None and self.rank > most:
             raise ConfigError(
                 "backend pca_residual, parameter rank",
-                f"is {self.rank}, but {references.size} clips of {axes.dimensions} dimensions "
-                f"leave a residual only up to rank {most}",
+                f"is {self.rank}, but {references.size} clips of {axes.dimensions} dimensions, which vary "
+                f"along {spanned} axes above rounding, leave a residual only up to rank {most}",
                 f"Set rank to {most} or less, or give variance instead." if most > 0 else "Give more clips.",
             )
         return FittedPCAResidual(self, axes, references)
@@ -79,7 +81,7 @@ class PCAResidual(Backend):
     def kept(self, scatter: np.ndarray, total: float) -> int:
         """Axes kept, given the eigenvalues in descending order and their sum."""
         if self.rank is not None:
-            return min(self.rank, len(scatter))
+            return self.rank
         return int(np.searchsorted(np.cumsum(scatter), self.variance * total * (1 - 1e-12))) + 1
 
 
