@@ -14,7 +14,7 @@ import pytest
 from answering import serving
 from asdflow import checkpoints, encoders
 from asdflow.build import encoder as build
-from asdflow.checkpoints import display, registry, sources
+from asdflow.checkpoints import display, registry
 from asdflow.errors import ConfigError, DataError, FetchError
 
 GOOD = b"weights " * 1000
@@ -23,7 +23,8 @@ SHA = hashlib.sha256(GOOD).hexdigest()
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(sources, "BACKOFF_S", 0.0)
+    monkeypatch.setenv("ASDFLOW_BACKOFF", "0")
+    monkeypatch.setenv("ASDFLOW_RETRIES", "2")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serving() as server:
         yield server
@@ -55,7 +56,9 @@ def enter(monkeypatch):
 
 
 def left_behind(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    """Names in a folder, but for hidden ones: locks, and what can be continued."""
+    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    return [name for name in names if not name.startswith(".")]
 
 
 def test_second_source_is_used_when_the_first_has_no_such_file(server, enter, tmp_path):
@@ -95,6 +98,39 @@ def test_a_download_that_breaks_off_is_tried_again(server, enter, tmp_path):
     assert server.asked == ["/flaky", "/flaky"]
 
 
+def test_a_download_that_gave_up_is_continued_by_the_next_one(server, enter, tmp_path):
+    """The second half is sent by itself: without the first one the hash would not agree."""
+    half, length = len(GOOD) // 2, {"Content-Length": str(len(GOOD))}
+    server.answers["/flaky"] = [(200, length, GOOD[:half]), (503, {}, b"")]
+    enter(server.url("/flaky"))
+    with pytest.raises(FetchError, match="HTTP 503"):
+        checkpoints.fetch("tiny", tmp_path, progress=False)
+    assert left_behind(tmp_path) == []
+    rest = {"Content-Range": f"bytes {half}-{len(GOOD) - 1}/{len(GOOD)}"}
+    page = (200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>")
+    server.answers["/portal"] = [page]  # of a network that wants a login: what there is must survive it
+    server.answers["/flaky"] = [(206, rest, GOOD[half:])]
+    enter(server.url("/portal"), server.url("/flaky"))
+    assert checkpoints.fetch("tiny", tmp_path, progress=False).read_bytes() == GOOD
+
+
+def test_without_a_known_hash_nothing_of_an_earlier_run_is_continued(server, enter, tmp_path):
+    (tmp_path / ".tiny.bin.part").write_bytes(b"of another file")
+    server.answers["/good"] = [(200, {}, GOOD)]
+    enter(server.url("/good"), sha256=None, bytes=None)
+    path = checkpoints.fetch("tiny", tmp_path, progress=False, unverified=True)
+    assert path.read_bytes() == GOOD
+
+
+def test_progress_can_be_silenced(server, enter, tmp_path, capsys):
+    server.answers["/good"] = [(503, {}, b""), (200, {}, GOOD)]
+    enter(server.url("/good"))
+    checkpoints.fetch("tiny", tmp_path / "one", progress=False)
+    assert capsys.readouterr().err == ""
+    checkpoints.fetch("tiny", tmp_path / "two")
+    assert "SHA-256 agrees" in capsys.readouterr().err
+
+
 def test_a_busy_server_is_asked_again(server, enter, tmp_path):
     server.answers["/busy"] = [(503, {}, b""), (429, {}, b""), (200, {}, GOOD)]
     enter(server.url("/busy"))
@@ -103,26 +139,32 @@ def test_a_busy_server_is_asked_again(server, enter, tmp_path):
 
 def test_when_all_fail_one_error_lists_each_answer_and_how_to_provide_the_file(server, enter, tmp_path):
     server.answers["/short"] = [(200, {"Content-Length": str(len(GOOD))}, GOOD[:100])]
-    server.answers["/wrong"] = [(200, {}, b"wrong")]
+    server.answers["/wrong"] = [(200, {}, GOOD[::-1])]
     server.answers["/page"] = [(200, {"Content-Type": "text/html"}, b"<html>")]
     page = {"kind": "page", "url": "https://example.org/tiny"}
     enter(*map(server.url, ("/gone", "/short", "/wrong", "/page")), page)
     with pytest.raises(FetchError) as caught:
         checkpoints.fetch("tiny", tmp_path, progress=False)
     message = str(caught.value)
-    wrong = hashlib.sha256(b"wrong").hexdigest()
-    for part in ("HTTP 404", "broke off", "3 attempts", wrong, "web page instead of the file"):
+    wrong = hashlib.sha256(GOOD[::-1]).hexdigest()
+    for part in (
+        "HTTP 404",
+        "the body ended early",
+        "attempts without progress: 3",
+        wrong,
+        "web page instead of the file",
+    ):
         assert part in message
     for part in ("tiny.bin", str(tmp_path), f"{len(GOOD):,} bytes", SHA, "https://example.org/tiny"):
         assert part in caught.value.remedy
     assert left_behind(tmp_path) == []
 
 
-def test_nobody_listening_is_reported_as_no_answer(enter, tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "BACKOFF_S", 0.0)
+def test_nobody_listening_is_reported_as_such(enter, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASDFLOW_BACKOFF", "0")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     enter({"kind": "https", "url": "http://127.0.0.1:9/weights"})
-    with pytest.raises(FetchError, match="no answer"):
+    with pytest.raises(FetchError, match="the connection failed"):
         checkpoints.fetch("tiny", tmp_path, progress=False)
 
 

@@ -85,6 +85,14 @@ def test_only_the_files_that_are_read_are_fetched_and_nothing_else_is_left(publi
         assert digest == hashlib.sha256((folder / name).read_bytes()).hexdigest()
 
 
+def test_a_file_of_which_the_hub_states_no_hash_is_refused_before_it_is_asked_for(published):
+    bodies = {name: (model_folder("hubert") / name).read_bytes() for name in READ}
+    publish(published, bodies, [{"rfilename": name, "size": len(body)} for name, body in bodies.items()])
+    with pytest.raises(FetchError, match="states no git object id"):
+        hub.fetch_model(MODEL, COMMIT)
+    assert published.asked == [API]
+
+
 def test_safetensors_are_preferred_and_a_pickle_is_taken_where_there_is_nothing_else(published):
     import torch
     from safetensors.torch import load_file

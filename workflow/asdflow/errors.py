@@ -38,3 +38,9 @@ class ProductError(AsdflowError):
 
 class FetchError(AsdflowError):
     """A file could not be obtained from any of its sources, or is not the file it should be."""
+
+
+class NoSourceError(FetchError):
+    """No source gave the file; `reasons` has what each of them said."""
+
+    reasons: tuple[str, ...] = ()

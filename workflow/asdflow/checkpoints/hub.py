@@ -20,7 +20,6 @@ from asdflow.checkpoints.models import (
     verify_model,
 )
 from asdflow.checkpoints.registry import hub_address
-from asdflow.checkpoints.store import hash_of
 from asdflow.errors import FetchError
 
 
@@ -123,11 +122,8 @@ def _get(partial: Path, name: str, known: Mapping[str, Mapping[str, Any]], model
     url = f"{hub_address()}/{model}/resolve/{revision}/{name}"
     if name not in known:
         raise FetchError(url, "is not among the files of that commit", "")
-    large = known[name].get("lfs")
-    if large:
-        download.fetch([url], partial / name, checksum=f"sha256:{large['sha256']}", size=large["size"])
-        return
-    (partial / name).write_bytes(download.read([url]))
-    found, stated = hash_of(partial / name, "git object id"), known[name].get("blobId")
-    if found != stated:
-        raise FetchError(url, f"gives a file of git object id {found}, but the hub states {stated}", "")
+    large, blob = known[name].get("lfs"), known[name].get("blobId")
+    if not large and not blob:
+        raise FetchError(url, "cannot be verified: the hub states no git object id of it", "")
+    checksum = f"sha256:{large['sha256']}" if large else f"git:{blob}"
+    download.fetch([url], partial / name, checksum=checksum, size=large["size"] if large else None)

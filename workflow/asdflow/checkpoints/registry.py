@@ -109,6 +109,13 @@ class Checkpoint(_Entry):
         return None if self.git_blob is None else ("git object id", self.git_blob)
 
     @property
+    def checksum(self) -> str | None:
+        """The same as `asdflow.download` writes it."""
+        if self.sha256 is not None:
+            return f"sha256:{self.sha256}"
+        return None if self.git_blob is None else f"git:{self.git_blob}"
+
+    @property
     def pages(self) -> tuple[PageSource, ...]:
         """Sources for a person with a browser."""
         return tuple(source for source in self.sources if isinstance(source, PageSource))

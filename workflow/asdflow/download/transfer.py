@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ from asdflow.download.checks import full_disk, room, split_checksum, verify
 from asdflow.download.locking import locked, slot
 from asdflow.download.policy import AGAIN, Policy
 from asdflow.download.progress import Progress
-from asdflow.errors import FetchError
+from asdflow.errors import FetchError, NoSourceError
 
 PIECE = 1 << 18
 AGENT = "asdflow (research software)"
@@ -32,10 +33,11 @@ def fetch(
     urls: Sequence[str],
     target: str | Path,
     *,
-    checksum: str,
+    checksum: str | None,
     size: int | None = None,
     policy: Policy | None = None,
     slots: str | Path | None = None,
+    quiet: bool = False,
 ) -> Path:
     """Make sure that `target` is the file with this checksum; fetch it from the first source that has it.
 
@@ -48,23 +50,29 @@ def fetch(
         Sources, tried in order; all must give the same bytes.
     target : path
         Final name.
-    checksum : str
-        "md5:..." or "sha256:...".
+    checksum : str or None
+        "md5:...", "sha256:..." or "git:..." (object id of a blob). None where nobody has published any: what
+        an earlier run or another source left is then not continued.
     size : int, optional
         Bytes, where known beforehand.
     policy : Policy, optional
         Retries, waits and connections; default from the environment.
     slots : path, optional
         Folder of locks that bounds the number of connections over all processes. None: no bound.
+    quiet : bool
+        Show no progress.
 
     Raises
     ------
+    NoSourceError
+        No source gave the file; every source's reason is named.
     FetchError
-        No source gave the file (every source's reason is named), another file lies under its name, or the
-        disk is too small. What was received remains, unless it was wrong; nothing is under the final name.
+        Another file lies under its name, or the disk is too small. What was received remains, unless it was
+        wrong; nothing is under the final name.
     """
     target, policy = Path(target), policy or Policy.from_environment()
-    split_checksum(checksum)
+    if checksum is not None:
+        split_checksum(checksum)
     partial, reasons = target.with_name(f".{target.name}.part"), []
     with full_disk(target), locked(target.with_name(f".{target.name}.lock")):
         if target.exists():
@@ -77,18 +85,20 @@ def fetch(
             for url in urls:
                 try:
                     # A line of the terminal below the cursor, which stays free for what others print.
-                    attempts = _Attempts(policy, url, target.name, row=place + 1 if slots else 0)
+                    attempts = _Attempts(policy, url, target.name, place + 1 if slots else 0, quiet)
                     _receive(url, partial, checksum, size, attempts)
                 except Refused as reason:
                     reasons.append(f"{url}: {reason}")
                     continue
                 os.replace(partial, target)
                 return target
-    raise FetchError(
+    error = NoSourceError(
         target,
         f"no source gave the file. {'; '.join(reasons)}",
         f"Run the same command again later (it continues where it broke off), or save the file as {target}.",
     )
+    error.reasons = tuple(reasons)
+    raise error
 
 
 def read(urls: Sequence[str], *, policy: Policy | None = None, limit: int = 1 << 24) -> bytes:
@@ -109,8 +119,10 @@ def read(urls: Sequence[str], *, policy: Policy | None = None, limit: int = 1 <<
     )
 
 
-def _receive(url: str, partial: Path, checksum: str, size: int | None, attempts: _Attempts) -> None:
+def _receive(url: str, partial: Path, checksum: str | None, size: int | None, attempts: _Attempts) -> None:
     """Complete `partial` from one source and check it. Raises Refused, or FetchError for a small disk."""
+    if checksum is None:
+        partial.unlink(missing_ok=True)
     fresh = not partial.exists()  # bytes of an earlier run may be of another file: worth one fresh start
     with _session() as session:
         while True:
@@ -125,7 +137,7 @@ def _receive(url: str, partial: Path, checksum: str, size: int | None, attempts:
                 partial.unlink()
                 if fresh:
                     raise Refused(f"the file {fault}")
-                _say(attempts.name, f"the continued file {fault}; it is fetched anew")
+                attempts.say(f"the continued file {fault}; it is fetched anew")
                 fresh = True
 
 
@@ -143,6 +155,8 @@ def _append(session: Any, url: str, partial: Path, size: int | None, attempts: _
                 return False
             if not _has_body(response, attempts):
                 return False
+            if response.headers.get("Content-Type", "").partition(";")[0].strip() == "text/html":
+                raise Refused("answers with a web page instead of the file")
             if response.status_code == 206 and _start_of(response) != have:
                 raise Refused(f"answers bytes from {_start_of(response)} when asked for bytes from {have}")
             if response.status_code == 200:
@@ -153,7 +167,7 @@ def _append(session: Any, url: str, partial: Path, size: int | None, attempts: _
             total = size or announced
             if total is not None:
                 room(partial, total - have)
-            progress = Progress(attempts.name, total, have, row=attempts.row)
+            progress = Progress(attempts.name, total, have, attempts.stream, row=attempts.row)
             with open(partial, "ab" if have else "wb") as file, progress:
                 for piece in _pieces(response):
                     file.write(piece)
@@ -188,11 +202,12 @@ def _small(url: str, policy: Policy, limit: int) -> bytes:
 class _Attempts:
     """Retry budget of one source: waits before the next attempt, or raises Refused when it is spent.
 
-    `name` and `row` say what progress is called, and where in a terminal it is drawn.
+    `name` and `row` say what progress is called, and where in a terminal it is drawn; `quiet` that it is not.
     """
 
-    def __init__(self, policy: Policy, url: str, name: str, row: int = 0) -> None:
+    def __init__(self, policy: Policy, url: str, name: str, row: int = 0, quiet: bool = False) -> None:
         self.policy, self.url, self.name, self.row = policy, url, name, row
+        self.stream = io.StringIO() if quiet else sys.stderr
         self.retry, self.furthest = policy.retry(), 0
 
     def reached(self, length: int, total: int | None) -> None:
@@ -212,11 +227,15 @@ class _Attempts:
                 self.retry = self.retry.increment("GET", self.url, response=raw)
         except MaxRetryError:
             raise Refused(f"{why}; attempts without progress: {self.policy.retries + 1}") from None
-        _say(self.name, f"{why}; trying again")
+        self.say(f"{why}; trying again")
         try:
             self.retry.sleep(raw)
         except InvalidHeader:  # a Retry-After that is neither a number nor a date
             self.retry.sleep()
+
+    def say(self, text: str) -> None:
+        """A line about the transfer."""
+        print(f"{self.name}: {text}", file=self.stream, flush=True)
 
 
 @contextmanager
@@ -307,7 +326,3 @@ def _length(path: Path) -> int:
 def _flush(path: Path) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())  # a crash of the machine must not leave the name without the bytes
-
-
-def _say(name: str, text: str) -> None:
-    print(f"{name}: {text}", file=sys.stderr, flush=True)
