@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asdflow.linear import product
 from asdflow.mixed_distances import UNIT, in_units, squared
 from asdflow.neighbours import as_slice
-
-if TYPE_CHECKING:
-    from asdflow.recipes import Recipe
+from asdflow.recipes import Recipe
 
 #: Consecutive references with one common parent that make a block of their own.
 RUN = 16

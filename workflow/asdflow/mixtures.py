@@ -27,6 +27,20 @@ FEW = 2
 MOST = 8
 
 
+def plain(references: References) -> Recipe:
+    """Recipe of references as they are."""
+    if isinstance(references, MixedReferences):
+        return references.recipe
+    size = references.size
+    return Recipe(
+        np.arange(size)[:, None],
+        np.ones((size, 1)),
+        references.owners,
+        np.ones(size, dtype=bool),
+        references.domain,
+    )
+
+
 class MixedReferences(References):
     """References mixed from the clips of a bank by a recipe."""
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow.references import NOBODY, References
+#: In place of a clip that takes a reference away, where there is none.
+NOBODY = -1
 
 
 @dataclass(frozen=True)
@@ -77,20 +78,6 @@ class Recipe:
         result = np.zeros((self.size, size))
         np.add.at(result, (np.arange(self.size)[:, None], self.parents), self.weights)
         return result
-
-
-def plain(references: References) -> Recipe:
-    """Recipe of references as they are."""
-    if references.recipe is not None:
-        return references.recipe
-    size = references.size
-    return Recipe(
-        np.arange(size)[:, None],
-        np.ones((size, 1)),
-        references.owners,
-        np.ones(size, dtype=bool),
-        references.domain,
-    )
 
 
 def joined(parts: Sequence[Recipe]) -> Recipe:

@@ -9,23 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from asdflow.bank import Bank, Queries
 from asdflow.mixed_distances import squared
 from asdflow.neighbours import Neighbours, as_slice, nearest_others, smallest
+from asdflow.recipes import NOBODY
 from asdflow.tiles import nearest_by_tiles
-
-if TYPE_CHECKING:
-    from asdflow.recipes import Recipe
 
 #: Distances that are kept for all detectors at most (0.5 GB); beyond, the nearest are found tile by tile.
 WHOLE = 2**26
 #: Distances of one batch of rows: they stay in the cache while they are mixed, changed and reduced.
 BATCH = 2**16
-NOBODY = -1
 #: All bands.
 ALL = slice(None)
 #: Domain of all references where the bank has none.
@@ -47,11 +44,7 @@ class References:
         0 source, 1 target.
     owners : (R, P) int
         Clips that take a reference away when they are left out; NOBODY fills up.
-    recipe : Recipe or None
-        How they are mixed from the clips; None where they are clips.
     """
-
-    recipe: Recipe | None = None
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank

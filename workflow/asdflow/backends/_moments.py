@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow.mixtures import MixedReferences
+from asdflow.mixtures import MixedReferences, plain
 from asdflow.neighbours import as_slice
-from asdflow.recipes import Recipe, plain
+from asdflow.recipes import Recipe
 from asdflow.references import References
 
 #: Values of one batch of rows: they stay in the cache with their squares.

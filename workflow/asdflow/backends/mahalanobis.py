@@ -15,7 +15,7 @@ from asdflow.backends._points import Points
 from asdflow.backends._shrinkage import Covariance, covariance, left_out, own_distances
 from asdflow.backends._spectrum import Spectrum, of_references, spectrum
 from asdflow.bank import SOURCE, TARGET, Bank, Queries
-from asdflow.recipes import plain
+from asdflow.mixtures import plain
 from asdflow.references import References
 
 

@@ -11,11 +11,11 @@ from pydantic import Field
 from asdflow.backends._base import require_size
 from asdflow.bank import SOURCE, TARGET
 from asdflow.clustering import canonical_order
-from asdflow.mixtures import MixedReferences
+from asdflow.mixtures import MixedReferences, plain
 from asdflow.normalizations import register
 from asdflow.normalizations._bank import domain_rows, squares
 from asdflow.normalizations._base import BankNormalization
-from asdflow.recipes import joined, plain
+from asdflow.recipes import joined
 from asdflow.references import References
 from asdflow.seeds import generator
 

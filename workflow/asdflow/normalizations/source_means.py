@@ -10,11 +10,11 @@ from pydantic import Field
 from asdflow.backends._base import require_size
 from asdflow.bank import SOURCE, TARGET
 from asdflow.clustering import kmeans
-from asdflow.mixtures import MixedReferences
+from asdflow.mixtures import MixedReferences, plain
 from asdflow.normalizations import register
 from asdflow.normalizations._bank import Averaged, domain_rows
 from asdflow.normalizations._base import BankNormalization
-from asdflow.recipes import joined, plain
+from asdflow.recipes import joined
 from asdflow.references import References, ordered
 
 
