@@ -78,23 +78,22 @@ def embeddings(dimensions: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 def unit(task: tuple[int, int, bool, bool]) -> tuple[float, dict[str, float], float]:
     """Seconds of one unit, seconds of each cell in it, and the peak memory of the process in MB."""
-    begin = time.process_time()
-    drawn, seconds = scored(task)
-    gc.collect()  # as after a section of a machine: detectors share what holds itself
-    whole = time.process_time() - begin - drawn
-    return whole, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-
-
-def scored(task: tuple[int, int, bool, bool]) -> tuple[float, dict[str, float]]:
-    """Seconds for drawing the embeddings of a unit, and seconds of each cell in it."""
-    start = time.process_time()
     dimensions, seed, with_maximum, with_self = task
-    clips, domain, test = embeddings(dimensions, seed)
+    drawn = embeddings(dimensions, seed)
     cells = grid(8 if dimensions >= 6144 else 1)
     if not with_maximum:
         cells = {name: spec for name, spec in cells.items() if not name.startswith("adabeam")}
     begin = time.process_time()
-    drawn = begin - start
+    seconds = scored(*drawn, cells, with_self)
+    gc.collect()  # as after a section of a machine: detectors share what holds itself
+    return time.process_time() - begin, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def scored(
+    clips: np.ndarray, domain: np.ndarray, test: np.ndarray, cells: dict[str, dict], with_self: bool
+) -> dict[str, float]:
+    """Seconds of each cell of a unit, and of the distances before them."""
+    begin = time.process_time()
     bank = Bank(clips, domain)
     queries = Queries(test, bank)
     for metric in ("cosine", "euclidean"):
@@ -107,7 +106,7 @@ def scored(task: tuple[int, int, bool, bool]) -> tuple[float, dict[str, float]]:
         if with_self:
             detector.self_scores()
         seconds[name] = time.process_time() - start
-    return drawn, seconds
+    return seconds
 
 
 def references(dimensions: int) -> dict[str, float]:

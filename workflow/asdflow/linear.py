@@ -61,6 +61,11 @@ def blocks(count: int) -> list[slice]:
     return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
 
 
+def row_dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n,) sums of a row of a times the same row of b."""
+    return np.einsum("ij,ij->i", a, b)
+
+
 def padded(rows: np.ndarray, size: int = BLOCK) -> np.ndarray:
     """Rows as float64, filled up with zeros to `size` rows."""
     if len(rows) == size:

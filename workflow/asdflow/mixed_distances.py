@@ -15,19 +15,25 @@ from asdflow.neighbours import pairs_where
 ROUNDING = 1e-13
 
 
-def squared(distances: np.ndarray, metric: str, out: np.ndarray | None = None) -> np.ndarray:
-    """Squared distances in the space in which vectors are mixed: for the cosine that of unit vectors."""
-    return np.square(distances, out=out) if metric == "euclidean" else np.multiply(distances, 4.0, out=out)
-
-
 #: Squared distances in the space in which vectors are mixed, in these units, are the distances for the cosine
 #: and their squares for the Euclidean metric: `in_units`.
 UNIT = {"cosine": 4.0, "euclidean": 1.0}
 
 
-def in_units(distances: np.ndarray, metric: str, out: np.ndarray) -> np.ndarray:
+def in_units(distances: np.ndarray, metric: str, out: np.ndarray | None = None) -> np.ndarray:
     """Squared distances in units of UNIT; the distances themselves where that is what they are."""
     return distances if metric == "cosine" else np.square(distances, out=out)
+
+
+def squared(distances: np.ndarray, metric: str) -> np.ndarray:
+    """Squared distances in the space in which vectors are mixed: for the cosine that of unit vectors."""
+    return UNIT[metric] * in_units(distances, metric)
+
+
+def from_units(values: np.ndarray, metric: str) -> np.ndarray:
+    """Distances of what `in_units` gives, below 0 by rounding or not; `values` are changed."""
+    np.maximum(values, 0.0, out=values)
+    return np.sqrt(values, out=values) if metric == "euclidean" else values
 
 
 def length(h: np.ndarray, rescaled: np.ndarray) -> np.ndarray:

@@ -73,7 +73,7 @@ class Many:
 
     def offsets(self, distances: np.ndarray, metric: str) -> np.ndarray:
         """1/2 sum_pq w_p w_q |b_p - b_q|^2 of each reference, from (N, N) distances."""
-        square = in_units(distances, metric, np.empty(distances.shape if metric == "euclidean" else 0))
+        square = in_units(distances, metric)
         across = product(square, self.weights)  # square is symmetric
         return 0.5 * UNIT[metric] * np.einsum("rn,nr->r", self.weights, across)
 

@@ -80,43 +80,36 @@ class Run:
     def values(self, square: np.ndarray, rows: slice | np.ndarray, scratch: np.ndarray) -> np.ndarray:
         """(rows, C) values, in the first half of `scratch`; the second is memory of that size."""
         block = self.block
-        if isinstance(block, Pair) and isinstance(block.other, np.ndarray) and not isinstance(rows, slice):
-            return self._few(square, rows, scratch)
-        square = square[rows] if isinstance(rows, slice) else square.take(rows, axis=0)
-        out, more = (part[: len(square) * self.size].reshape(len(square), -1) for part in scratch)
-        if isinstance(block, Many):
-            np.multiply(product(square, block.weights), self.factor, out=out)
-        elif isinstance(block, Single):
-            np.multiply(square[:, block.parents], self.factor, out=out)
-        elif self.ratio is not None:
-            np.add(square[:, block.other], self.ratio * square[:, block.common, None], out=out)
-            out *= self.factor
-        else:
-            np.multiply(square[:, block.other], self.factor, out=out)
-            if isinstance(block.common, np.ndarray):
-                np.take(square, block.common, axis=1, out=more, mode="clip")
-                more *= self.of_common
+        count = len(square[rows]) if isinstance(rows, slice) else len(rows)
+        out, more = (part[: count * self.size].reshape(count, -1) for part in scratch)
+        if isinstance(block, Pair):
+            common, other = self._parents(square, rows, out)
+            if self.ratio is not None:
+                np.add(other, self.ratio * common, out=out)
+                out *= self.factor
             else:
-                np.multiply(square[:, block.common, None], self.of_common, out=more)
-            out += more
+                np.multiply(other, self.factor, out=out)
+                np.multiply(common, self.of_common, out=more)
+                out += more
+        else:
+            square = square[rows]
+            parts = product(square, block.weights) if isinstance(block, Many) else square[:, block.parents]
+            np.multiply(parts, self.factor, out=out)
         if self.shift is not None:
             out -= self.shift
         return out
 
-    def _few(self, square: np.ndarray, rows: np.ndarray, scratch: np.ndarray) -> np.ndarray:
-        """`values` of scattered columns: only these are taken out of the rows."""
-        block, first = self.block, rows * square.shape[1]
-        out, more = (part[: len(rows) * self.size].reshape(len(rows), -1) for part in scratch)
-        flat = square.reshape(-1)
-        np.take(flat, first[:, None] + block.other, out=out, mode="clip")
-        common = first[:, None] + block.common
-        if self.ratio is not None:
-            out += self.ratio * flat[common]
-            out *= self.factor
-        else:
-            out *= self.factor
-            np.multiply(flat[common], self.of_common, out=more)
-            out += more
-        if self.shift is not None:
-            out -= self.shift
-        return out
+    def _parents(
+        self, square: np.ndarray, rows: slice | np.ndarray, out: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(rows, 1 or C) and (rows, C) squared distances to the common and to the other parents.
+
+        Of scattered rows and columns only these are taken, into `out`.
+        """
+        block = self.block
+        common = block.common if isinstance(block.common, np.ndarray) else [block.common]
+        if isinstance(rows, slice) or isinstance(block.other, slice):
+            square = square[rows] if isinstance(rows, slice) else square.take(rows, axis=0)
+            return square[:, common], square[:, block.other]
+        flat, first = square.reshape(-1), (rows * square.shape[1])[:, None]
+        return flat[first + common], np.take(flat, first + block.other, out=out, mode="clip")

@@ -13,7 +13,17 @@ import numpy as np
 from asdflow.bank import Queries
 from asdflow.clustering import canonical_order
 from asdflow.linear import product
-from asdflow.mixed_distances import ROUNDING, UNIT, between, cosine, from_clips, from_means, in_units, squared
+from asdflow.mixed_distances import (
+    ROUNDING,
+    UNIT,
+    between,
+    cosine,
+    from_clips,
+    from_means,
+    from_units,
+    in_units,
+    squared,
+)
 from asdflow.mixing import Single, blocks
 from asdflow.mixture_values import Run
 from asdflow.nearest_mixtures import Blocks, Found
@@ -176,7 +186,7 @@ class MixedReferences(References):
                     (UNIT[metric] * scale, shift),
                     k,
                     gone=gone,
-                    least=in_units(least[band], metric, np.empty(len(known))),
+                    least=in_units(least[band], metric),
                     seen=None if change is not None else self._seen(to_clips, metric, band),
                 )
             )
@@ -186,11 +196,7 @@ class MixedReferences(References):
         """Number of the block that holds all clips as they are, and the nearest of them by domain."""
         if self._clips is None:
             return None
-        nearest = {
-            domain: in_units(values[band], metric, np.empty(values[band].shape))
-            for domain, values in to_clips.items()
-        }
-        return self._clips, nearest
+        return self._clips, {domain: in_units(values[band], metric) for domain, values in to_clips.items()}
 
     @cached_property
     def _clips(self) -> int | None:
@@ -213,8 +219,7 @@ class MixedReferences(References):
         known, recipe = self.bank.distances(metric, bands)[band], self.recipe.take(references)
         square = _mean_at(recipe, clips, known, metric)
         scale, shift = from_clips(self._offsets(metric, bands)[band], self.recipe.rescaled, metric)
-        result = np.maximum(scale[references] * square - shift[references], 0.0)
-        return np.sqrt(result) if metric == "euclidean" else result
+        return from_units(scale[references] * square - shift[references], metric)
 
     def _look_up(self, metric: str, bands: int, count: int) -> Neighbours:
         """As of the references: which are the nearest follows from what grows with the distance."""
@@ -226,7 +231,7 @@ class MixedReferences(References):
         for band, known in enumerate(self.bank.distances(metric, bands)):
 
             def mixed(rows: slice, out: np.ndarray, known=known) -> np.ndarray:
-                _mix_rows(self.recipe.take(everything[rows]), known, metric, out)
+                _mix_rows(self.recipe.take(rows), known, metric, out)
                 return out
 
             number = self._in_one.nearest(
@@ -237,24 +242,12 @@ class MixedReferences(References):
                 gone=(everything, everything),
                 numbered=True,
             )[ANY].number
-            total = np.zeros(number.shape)
-            for place in range(count):
-                total[:, place] = self._total(known, metric, everything, number[:, place])
+            total = _total(self.recipe, known, metric, number)
             of_rows, of_columns = (h[band][:, None], h[band][number]), (rescaled[:, None], rescaled[number])
             between(total, of_rows, of_columns, metric)
             order = np.argsort(total, axis=1, kind="stable")
             index[band], distance[band] = (np.take_along_axis(part, order, 1) for part in (number, total))
         return Neighbours(index, distance)
-
-    def _total(self, distances: np.ndarray, metric: str, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """(n,) mean squared distances of all parents of one reference to those of another, pair by pair."""
-        a, b = self.recipe.take(first), self.recipe.take(second)
-        total = np.zeros(len(first))
-        for p in range(a.parents.shape[1]):
-            for q in range(b.parents.shape[1]):
-                at = squared(distances[a.parents[:, p], b.parents[:, q]], metric)
-                total += a.weights[:, p] * b.weights[:, q] * at
-        return total
 
     @cached_property
     def _by_domain(self) -> Blocks:
@@ -292,7 +285,7 @@ class MixedReferences(References):
         wanted, column = np.unique(references, return_inverse=True)
         dense = self.recipe.take(wanted).matrix(self.bank.size)
         rows = known[as_slice(different)]
-        total = product(in_units(rows, metric, np.empty(rows.shape)), dense)[place, column] * UNIT[metric]
+        total = product(in_units(rows, metric), dense)[place, column] * UNIT[metric]
         square = total - h[references]
         square[square <= ROUNDING * np.abs(total)] = 0.0
         return square
@@ -305,7 +298,7 @@ class MixedReferences(References):
         h = self._offsets(metric, bands)[which]
         result = np.empty((*distances.shape[:2], self.size))
         for band, of_band in enumerate(distances):
-            square = in_units(of_band, metric, np.empty(of_band.shape))
+            square = in_units(of_band, metric)
             scratch = np.empty((2, result[band].size))
             scale, shift = from_clips(h[band], self.recipe.rescaled, metric)
             scale = UNIT[metric] * scale
@@ -315,8 +308,7 @@ class MixedReferences(References):
                     continue
                 run = Run.of(block, scale[block.columns], shift[block.columns])
                 out = run.values(square, slice(None), scratch)
-                np.maximum(out, 0.0, out=out)
-                result[band][:, block.columns] = np.sqrt(out) if metric == "euclidean" else out
+                result[band][:, block.columns] = from_units(out, metric)
         return result
 
     def _sums(self, square: np.ndarray, result: np.ndarray) -> None:
@@ -346,24 +338,31 @@ def _mix_rows(recipe: Recipe, distances: np.ndarray, metric: str, out: np.ndarra
         out[...] = product(recipe.matrix(len(distances)), squared(distances, metric))  # which is symmetric
         return
     np.take(distances, recipe.parents[:, used[0]], axis=0, out=out, mode="clip")
-    weights = recipe.weights.copy()
-    if metric == "cosine":
-        weights *= 4.0
-    else:
-        np.square(out, out=out)
+    in_units(out, metric, out)
+    weights = UNIT[metric] * recipe.weights
     some = weights[:, used[0]]
     if (some != 1).any():
         out *= some[:, None]
     for p in used[1:]:
         some = np.flatnonzero(weights[:, p])
         more = distances.take(recipe.parents[some, p], axis=0)
-        if metric == "euclidean":
-            np.square(more, out=more)
+        more = in_units(more, metric, more)
         more *= weights[some, p, None]
         if len(some) == len(out):
             out += more
         else:
             out[some] += more
+
+
+def _total(recipe: Recipe, distances: np.ndarray, metric: str, others: np.ndarray) -> np.ndarray:
+    """(R, n) mean squared distances of all parents of each reference to those of (R, n) others."""
+    parents, weights = recipe.parents, recipe.weights
+    total = np.zeros(others.shape)
+    for p in range(parents.shape[1]):
+        for q in range(parents.shape[1]):
+            at = squared(distances[parents[:, p, None], parents[others, q]], metric)
+            total += weights[:, p, None] * weights[others, q] * at
+    return total
 
 
 def _mean_at(recipe: Recipe, clips: np.ndarray, distances: np.ndarray, metric: str) -> np.ndarray:
@@ -388,6 +387,4 @@ def _finished(
 ) -> np.ndarray:
     """(bands, M, k) distances."""
     values = np.stack([found.value for found in bands])
-    if change is None or not change[1].any():
-        np.maximum(values, 0.0, out=values)
-    return np.sqrt(values, out=values) if metric == "euclidean" else values
+    return from_units(values, metric) if change is None or not change[1].any() else values

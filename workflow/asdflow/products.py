@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow.linear import BLOCK, blocks, one_blas_thread, padded, shared_out
+from asdflow.linear import BLOCK, blocks, one_blas_thread, padded, row_dots, shared_out
 
 #: Values that hold centred rows of x at most; beyond, they are centred again for every block of y.
 KEEP = 2**26
@@ -217,7 +217,7 @@ def centre_of(y: np.ndarray) -> np.ndarray:
 
 def _dots(a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
     """(n,) sums of a row of a times the same row of b, for each part."""
-    return [np.einsum("ij,ij->i", *pair) for pair in zip(_parts(a), _parts(b), strict=True)]
+    return [row_dots(*pair) for pair in zip(_parts(a), _parts(b), strict=True)]
 
 
 def _parts(rows: np.ndarray) -> list[np.ndarray]:

@@ -40,7 +40,7 @@ class Recipe:
         """Number of references R."""
         return len(self.parents)
 
-    def take(self, rows: np.ndarray) -> Recipe:
+    def take(self, rows: slice | np.ndarray) -> Recipe:
         """Some of the references."""
         domain = None if self.domain is None else self.domain[rows]
         return Recipe(self.parents[rows], self.weights[rows], self.owners[rows], self.rescaled[rows], domain)

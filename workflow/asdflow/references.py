@@ -308,10 +308,9 @@ class Subset(References):
             return super().left_out(metric, bands, rows, which)
         result = np.array(self.inner.left_out(metric, bands, rows, which)[:, :, self._columns])
         start, stop, _ = rows.indices(self.bank.size)
-        place = np.full(self.inner.size, -1)
-        place[self.rows] = np.arange(self.size)
         clips, references = self.inner.owned(start, stop)
-        clips, references = clips[place[references] >= 0], place[references[place[references] >= 0]]
+        references = self._place[references]
+        clips, references = clips[references >= 0], references[references >= 0]
         kept = ~(self.owners[references] == clips[:, None]).any(axis=1)
         plain = self.from_bank(metric, bands, rows, which)
         result[:, clips[kept] - start, references[kept]] = plain[:, clips[kept] - start, references[kept]]
@@ -321,14 +320,19 @@ class Subset(References):
     def _columns(self) -> slice | np.ndarray:
         return as_slice(self.rows)
 
+    @cached_property
+    def _place(self) -> np.ndarray:
+        """(inner references,) number here; -1 where it is not among these."""
+        place = np.full(self.inner.size, -1)
+        place[self.rows] = np.arange(self.size)
+        return place
+
     def _look_up(self, metric: str, bands: int, count: int) -> Neighbours:
         """Out of the lists of all references where these are known and long enough."""
         known = self.inner._lists(metric, bands).get("list")
         if known is None or known.index.shape[-1] < count:
             return super()._look_up(metric, bands, count)
-        place = np.full(self.inner.size, -1)
-        place[self.rows] = np.arange(self.size)
-        near = place[known.index[:, self.rows]]
+        near = self._place[known.index[:, self.rows]]
         here = near >= 0
         order = np.argsort(~here, axis=-1, kind="stable")[..., :count]
         index = np.take_along_axis(near, order, axis=-1)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow.linear import product
+from asdflow.linear import product, row_dots
 
 #: Poles closer than this share of the largest are one pole of higher multiplicity.
 SAME = 1e-13
@@ -168,12 +168,12 @@ def _roots(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[
         share = difference + d[:, None]
         np.divide(1.0, share, out=share)
         of_rest = weight if len(rest) == len(weight) else weight[rest]
-        left = _dot(share[:, : k + 1], of_rest[:, : k + 1])
-        right = _dot(share[:, k + 1 :], of_rest[:, k + 1 :])
+        left = row_dots(share[:, : k + 1], of_rest[:, : k + 1])
+        right = row_dots(share[:, k + 1 :], of_rest[:, k + 1 :])
         excess = left + right - 1.0
         rounding = NOISE * (left - right + 1.0)
         np.square(share, out=share)
-        slope = _dot(share, of_rest)
+        slope = row_dots(share, of_rest)
         if number == 0:
             near = excess <= 0
         low[rest] = np.where(excess > 0, d, low[rest])
@@ -195,11 +195,6 @@ def _roots(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[
             break
     slope = (weight / np.square(difference + delta[:, None])).sum(axis=1)
     return delta, 1.0 / (beta * slope)
-
-
-def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n,) sums of a row of a times the same row of b."""
-    return np.einsum("ij,ij->i", a, b)
 
 
 def _between(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:

@@ -47,9 +47,13 @@ class Centred:
 
     def __getitem__(self, some: slice | np.ndarray) -> np.ndarray:
         """(n, D) float64 rows of these places in the order."""
-        rows = self.vectors[self.order[some]].astype(np.float64)
-        rows -= self.centre
-        return rows
+        return self.less_centre(self.vectors[self.order[some]])
+
+    def less_centre(self, vectors: np.ndarray) -> np.ndarray:
+        """(n, D) float64: any vectors, as the rows are."""
+        away = vectors.astype(np.float64)
+        away -= self.centre
+        return away
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from asdflow.backends._spectrum import Spectrum
 from asdflow.errors import DataError
+from asdflow.linear import row_dots
 from asdflow.references import NOBODY
 
 
@@ -85,9 +86,9 @@ class LeftOut:
     def distance_from(self, offset: np.ndarray, beside: float) -> np.ndarray:
         """(n,) squared distances from a point at `offset` (r,) in the span and root `beside` off it."""
         w = self.z - offset
-        cross = _dot(w, self._scaled)
+        cross = row_dots(w, self._scaled)
         np.square(w, out=w)
-        plain = _dot(w, self._inverse)
+        plain = row_dots(w, self._inverse)
         if beside > 0:
             plain = plain + beside / self.c2
         return plain + self.c3 * cross**2 / (1 - self.c3 * self._own)  # Sherman-Morrison
@@ -107,7 +108,7 @@ class LeftOut:
     @cached_property
     def _own(self) -> np.ndarray:
         """(n,) z^T (c1 S + c2 I)^-1 z."""
-        return _dot(self._scaled, self.z)
+        return row_dots(self._scaled, self.z)
 
 
 def left_out(axes: Spectrum, count: int | None = None) -> LeftOut:
@@ -158,11 +159,6 @@ def own_distances(axes: Spectrum, owners: np.ndarray, clips: int) -> np.ndarray:
     for clip, some, shift, dots in zip(several, rows, shifts, along.T, strict=True):
         result[clip] = _without_rows(axes, some, axes.coordinates[clip], shift, dots)
     return result
-
-
-def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n,) sums of a row of a times the same row of b."""
-    return np.einsum("ij,ij->i", a, b)
 
 
 def _without_rows(

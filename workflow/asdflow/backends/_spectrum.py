@@ -15,7 +15,7 @@ import numpy as np
 from asdflow.backends._points import Points
 from asdflow.bank import Bank
 from asdflow.errors import DataError
-from asdflow.linear import product
+from asdflow.linear import product, row_dots
 from asdflow.mixtures import MixedReferences
 from asdflow.neighbours import as_slice
 from asdflow.recipes import Recipe
@@ -68,7 +68,7 @@ class Spectrum:
     @cached_property
     def squares(self) -> np.ndarray:
         """(R,) squared distances from the mean."""
-        return np.einsum("ij,ij->i", self.coordinates, self.coordinates)
+        return row_dots(self.coordinates, self.coordinates)
 
 
 def of_references(references: References) -> Spectrum:

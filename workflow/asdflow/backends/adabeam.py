@@ -10,12 +10,10 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import require_size
+from asdflow.backends._moments import batches
 from asdflow.backends._neighbours import Bands, Metric, NeighbourBackend, mean_of_nearest
 from asdflow.bank import Embedded
 from asdflow.references import ByDomain, References
-
-#: Values of one batch of clips.
-BATCH = 2**16
 
 
 @register("adabeam")
@@ -65,14 +63,9 @@ class AdaBEAM(NeighbourBackend):
 
     def _weight(self, clips: Embedded) -> np.ndarray:
         """(M,) share of the maximum."""
-        result = np.empty(clips.size)
-        step = max(1, BATCH // clips.dimensions)
-        for rows in (slice(start, start + step) for start in range(0, clips.size, step)):
-            halves = (
-                clips.vectors[rows]
-                .astype(np.float64)
-                .reshape(-1, self.bands, 2, clips.dimensions // (2 * self.bands))
-            )
+        result, width = np.empty(clips.size), clips.dimensions // (2 * self.bands)
+        for rows in batches(np.arange(clips.size), clips.dimensions):
+            halves = clips.vectors[rows].astype(np.float64).reshape(-1, self.bands, 2, width)
             mean, peak = halves[:, :, 0], halves[:, :, 1]
             change, level = (np.sqrt(np.einsum("mbd,mbd->mb", part, part)) for part in (peak - mean, mean))
             whole = change + level

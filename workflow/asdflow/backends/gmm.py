@@ -153,14 +153,13 @@ class FittedGMM(Fitted):
         model = Model.of(self.weight, self.sums, self.backend.regularization)
         result = np.empty(queries.size)
         for rows in batches(np.arange(queries.size), queries.dimensions):
-            away = queries.vectors[rows].astype(np.float64)
-            away -= self.table.rows.centre
+            away = self.table.rows.less_centre(queries.vectors[rows])
             result[rows] = -_log_sum(model.log_likelihoods(away))
         return result
 
     def self_scores(self) -> np.ndarray:
         """(N,) negative log-likelihoods under the model less the clip's own shares."""
-        bank, references, centre = self.references.bank, self.references, self.table.rows.centre
+        bank, references = self.references.bank, self.references
         model = Model.of(self.weight, self.sums, self.backend.regularization)
         place = np.argsort(self.table.order)  # of each reference among the shares
         clip, reference = references.owned_by(np.arange(bank.size))
@@ -170,7 +169,7 @@ class FittedGMM(Fitted):
         number = np.bincount(clip, minlength=bank.size)
         log = np.empty(gone.shape)
         for rows in batches(np.arange(bank.size), bank.dimensions, BATCH):
-            away = bank.vectors[rows].astype(np.float64) - centre
+            away = self.table.rows.less_centre(bank.vectors[rows])
             for component in range(self.backend.components):
                 share = np.where(number[rows] == 1, gone[rows, component], 0.0)
                 log[rows, component] = self._alone(away, model, component, share)
@@ -178,7 +177,7 @@ class FittedGMM(Fitted):
             share = np.zeros_like(self.share)
             share[place[reference[clip == one]]] = self.share[place[reference[clip == one]]]
             left = Model.of(weight[one], self.sums - self.table.sums(share), self.backend.regularization)
-            away = bank.vectors[one].astype(np.float64) - centre
+            away = self.table.rows.less_centre(bank.vectors[one])
             linear, quadratic = left.factors
             log[one] = left.complete(linear @ away + quadratic @ np.square(away)) - np.log(left.weight)
         return -_log_sum(log + np.log(weight / weight.sum(axis=1, keepdims=True)))

@@ -76,6 +76,8 @@ Source = Annotated[PypiSource | HttpsSource | HubSource | PageSource, Field(disc
 
 
 HashKind = Literal["SHA-256", "git object id"]
+#: What `asdflow.download` calls them.
+ALGORITHMS: dict[HashKind, str] = {"SHA-256": "sha256", "git object id": "git"}
 
 
 class Checkpoint(_Entry):
@@ -111,9 +113,10 @@ class Checkpoint(_Entry):
     @property
     def checksum(self) -> str | None:
         """The same as `asdflow.download` writes it."""
-        if self.sha256 is not None:
-            return f"sha256:{self.sha256}"
-        return None if self.git_blob is None else f"git:{self.git_blob}"
+        if self.published is None:
+            return None
+        kind, digits = self.published
+        return f"{ALGORITHMS[kind]}:{digits}"
 
     @property
     def pages(self) -> tuple[PageSource, ...]:

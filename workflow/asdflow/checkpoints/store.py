@@ -12,6 +12,7 @@ from asdflow import download
 from asdflow.atomic import whole_file
 from asdflow.checkpoints import wheels
 from asdflow.checkpoints.registry import (
+    ALGORITHMS,
     Checkpoint,
     HashKind,
     HttpsSource,
@@ -37,14 +38,9 @@ def sha256_of(path: str | Path) -> str:
     return digest_of(path, "sha256")
 
 
-def git_blob_of(path: str | Path) -> str:
-    """Object id that git gives a file of these bytes."""
-    return digest_of(path, "git")
-
-
 def hash_of(path: str | Path, kind: HashKind) -> str:
     """Hash of a file's bytes, in hexadecimal."""
-    return sha256_of(path) if kind == "SHA-256" else git_blob_of(path)
+    return digest_of(path, ALGORITHMS[kind])
 
 
 def locate(name: str, folder: str | Path | None = None, unverified: bool = False) -> Path:
@@ -97,7 +93,7 @@ def resolve(reference: str | Path, folder: str | Path | None = None, unverified:
     if not unverified:
         found = sha256_of(path)
         known = {checkpoint(name).published for name in names()}
-        if not {("SHA-256", found), ("git object id", git_blob_of(path))} & known:
+        if not {("SHA-256", found), ("git object id", hash_of(path, "git object id"))} & known:
             raise FetchError(
                 path,
                 f"has SHA-256 {found}, which is not registered",

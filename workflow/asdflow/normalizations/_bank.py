@@ -18,18 +18,23 @@ def domain_rows(references: References, where: str, domain: int) -> np.ndarray:
 
 
 def squares(
-    references: References, rows: np.ndarray, columns: np.ndarray, metric: str | None, bands: int
+    references: References,
+    rows: slice | np.ndarray,
+    columns: slice | np.ndarray,
+    metric: str | None,
+    bands: int,
 ) -> np.ndarray:
     """(rows, columns) squared distances between references in the backend's space, averaged over bands.
 
     A backend that works on vectors has the Euclidean space. For the cosine the space is that of unit vectors.
     """
     metric = metric or "euclidean"
-    total = np.zeros((len(rows), references.size))
+    total: np.ndarray | float = 0.0
     for band in range(bands):
         between = references.between(metric, bands, rows, slice(band, band + 1))[0]
-        total += in_units(between, metric, np.empty(between.shape))
-    return total[:, columns] * (UNIT[metric] / bands)
+        total += in_units(between, metric)
+    total *= UNIT[metric] / bands
+    return total[:, columns]
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,10 @@ class Averaged:
     @classmethod
     def of(cls, references: References, chosen: np.ndarray, metric: str | None, bands: int) -> Averaged:
         """The matrix is made once."""
-        metric = metric or "euclidean"
-        whole = references.remember(("squares", metric, bands), lambda: _squares(references, metric, bands))
+        everything = slice(None)
+        whole = references.remember(
+            ("squares", metric, bands), lambda: squares(references, everything, everything, metric, bands)
+        )
         return cls(whole, chosen)
 
     @property
@@ -70,14 +77,3 @@ class Averaged:
         of_all = np.zeros((len(self.whole), weights.shape[1]))
         of_all[self.chosen[numbers]] = weights
         return (self.whole @ of_all)[self.chosen]
-
-
-def _squares(references: References, metric: str, bands: int) -> np.ndarray:
-    """(R, R) of all references."""
-    total = np.zeros((references.size, references.size))
-    memory = np.empty(total.shape if metric == "euclidean" else 0)
-    for band in range(bands):
-        between = references.between(metric, bands, slice(None), slice(band, band + 1))[0]
-        total += in_units(between, metric, memory)
-    total *= UNIT[metric] / bands
-    return total
