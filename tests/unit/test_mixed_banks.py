@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from test_backends import clustered
 
+from asdflow import runs
 from asdflow.backends._moments import Moments
 from asdflow.backends._spectrum import of_references
 from asdflow.bank import Bank, Queries
 from asdflow.distances import pairwise
-from asdflow.mixture_values import Run
 from asdflow.mixtures import MixedReferences
 from asdflow.normalizations import REGISTRY
-from asdflow.references import NOBODY, References, Subset
+from asdflow.references import NOBODY, References, Subset, of_bank
 
 OTHERS = {
     "all of memmixup": [{"name": "memmixup"}],
@@ -108,19 +108,19 @@ def test_the_nearest_other_mixtures_are_those_of_all_distances(recipe, metric, c
 
 def test_most_mixtures_are_left_out_by_their_bound(monkeypatch):
     seen = 0
-    original = Run.values
+    original = runs._search
 
-    def counted(run, square, rows, scratch):
+    def counted(*arguments):
         nonlocal seen
-        result = original(run, square, rows, scratch)
-        seen += result.size
-        return result
+        seen += original(*arguments)
 
     bank, domain, test = clustered(200, 8, 24, 5)
     references, queries = mixed((bank, domain, test), "all of memmixup", "cosine", 1)
-    monkeypatch.setattr(Run, "values", counted)
+    of_bank(references.bank).nearest(queries, "cosine", 1, 1)  # the bound is made of it
+    monkeypatch.setattr(runs, "_search", counted)
     references.nearest(queries, "cosine", 1, 1)
-    assert seen < 0.5 * len(test) * references.size
+    clips, mixtures = len(bank), references.size - len(bank)
+    assert clips < seen / len(test) < clips + 0.6 * mixtures
 
 
 @pytest.mark.parametrize("which", ["plain", *RECIPES, "source_means"])
@@ -169,10 +169,8 @@ def test_neighbours_of_a_part_come_out_of_the_lists_of_all(count, data):
 
 @pytest.mark.parametrize("batch", [1, 2**9])
 def test_batches_of_clips_change_no_bit_of_the_nearest(batch, data, monkeypatch):
-    from asdflow import nearest_mixtures
-
     whole = mixed(data, "memmixup", "cosine", 3)[0].nearest(None, "cosine", 3, 2)
-    monkeypatch.setattr(nearest_mixtures, "BATCH", batch)
+    monkeypatch.setattr(runs, "BATCH", batch)
     parts = mixed(data, "memmixup", "cosine", 3)[0].nearest(None, "cosine", 3, 2)
     for domain, values in whole.items():
         np.testing.assert_array_equal(parts[domain], values)

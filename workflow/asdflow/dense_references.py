@@ -9,9 +9,9 @@ import numpy as np
 from asdflow.bank import Queries
 from asdflow.density import Density
 from asdflow.errors import ConfigError
-from asdflow.mixtures import MixedReferences
 from asdflow.neighbours import smallest_of_groups
 from asdflow.references import ALL, References
+from asdflow.runs import Found
 
 #: Smallest density that "guard" lets through (the value common in the field).
 GUARD = 1e-12
@@ -89,18 +89,19 @@ class DenseReferences(References):
         raise NotImplementedError("references of changed density have no distances among themselves")
 
     def _nearest(self, clips: Queries | None, metric: str, bands: int, k: int) -> dict[int, np.ndarray]:
-        """As of the references; of mixtures only those that may be near are looked at."""
-        if not isinstance(self.inner, MixedReferences):
-            return super()._nearest(clips, metric, bands, k)
+        """As of the references behind, at changed distances."""
         changes = self.density.changes if clips is None and self.rule.self_density == "held_out" else None
         without = None if changes is None else [(part.clip, part.reference) for part in changes]
+        density = self._guarded(self.density.full)
         with np.errstate(divide="ignore", over="ignore"):
-            change = self.rule.affine(self._guarded(self.density.full))
-            found = self.inner.nearest_changed(clips, metric, bands, k, change, without)
-        if found is None:
-            return super()._nearest(clips, metric, bands, k)
+            searched = self.inner.nearest_changed(clips, metric, bands, k, self.rule.affine(density), without)
+        if searched is None:
+            return self._nearest_of_all(clips, metric, bands, k)
+        found = {
+            domain: self._as_defined(part, clips, metric, bands, density) for domain, part in searched.items()
+        }
         for band, part in enumerate(changes or []):
-            plain = self.inner.to_pairs(part.clip, part.reference, metric, bands, band)
+            plain = self.inner.to_pairs(None, metric, bands, band, part.clip, part.reference)
             values = np.where(np.isnan(part.density), np.inf, self._changed(plain, part.density))
             for domain, best in found.items():
                 here = slice(None) if self.domain is None else self.domain[part.reference] == domain
@@ -109,6 +110,18 @@ class DenseReferences(References):
         if changes is not None:
             self._require_one(np.concatenate(list(found.values()), axis=-1))
         return found
+
+    def _as_defined(
+        self, found: Found, clips: Queries | None, metric: str, bands: int, density: np.ndarray
+    ) -> np.ndarray:
+        """(bands, M, k) what the rule makes of distances; they were searched for by its affine form."""
+        result = np.full(found.value.shape, np.inf)
+        for band, (values, numbers) in enumerate(zip(found.value, found.number, strict=True)):
+            rows, places = np.nonzero(np.isfinite(values))
+            numbers = numbers[rows, places]
+            plain = self.inner.to_pairs(clips, metric, bands, band, rows, numbers)
+            result[band, rows, places] = self.rule.apply(plain, density[band, numbers])
+        return np.sort(result, axis=-1)
 
     def _full(self, which: slice) -> np.ndarray:
         """(bands, 1, R)."""

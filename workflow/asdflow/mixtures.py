@@ -24,17 +24,14 @@ from asdflow.mixed_distances import (
     in_units,
     squared,
 )
-from asdflow.mixing import Single, blocks
-from asdflow.mixture_values import Run
-from asdflow.nearest_mixtures import Blocks, Found
+from asdflow.mixing import blocks
 from asdflow.neighbours import Neighbours, as_slice
 from asdflow.recipes import Recipe
-from asdflow.references import ALL, ANY, NOBODY, ByDomain, References, of_bank
+from asdflow.references import ALL, ANY, MOST, Pairs, References, of_bank
+from asdflow.runs import Found, Runs
 
 #: Rows of more parents than this are computed by a matrix product.
 FEW = 2
-#: Share of the references, 1 / MOST, of which the nearest are searched; more are sorted.
-MOST = 8
 
 
 def plain(references: References) -> Recipe:
@@ -142,11 +139,6 @@ class MixedReferences(References):
             result[band, clips - start, references] = cosine(away, 1 - left, rescaled)
         return result
 
-    def _nearest(self, clips: Queries | None, metric: str, bands: int, k: int) -> dict[int, np.ndarray]:
-        """As of the references, but only of those that may be near; means of which a clip is a part, all."""
-        found = self.nearest_changed(clips, metric, bands, k, None, None)
-        return super()._nearest(clips, metric, bands, k) if found is None else found
-
     def nearest_changed(
         self,
         clips: Queries | None,
@@ -154,13 +146,9 @@ class MixedReferences(References):
         bands: int,
         k: int,
         change: tuple[np.ndarray, np.ndarray] | None,
-        without: Sequence[tuple[np.ndarray, np.ndarray]] | None,
-    ) -> dict[int, np.ndarray] | None:
-        """As `nearest`, of distances multiplied by a factor less an offset, both (bands, R).
-
-        `without` are in each band further pairs of a clip and a reference that are left out. None where this
-        is not known how to do.
-        """
+        without: Sequence[Pairs] | None,
+    ) -> dict[int, Found] | None:
+        """As of the references, by squared distances where the metric is Euclidean."""
         if k > self.size // MOST or (clips is None and self.moves_with_clips):
             return None
         if change is not None and metric == "euclidean":
@@ -175,10 +163,7 @@ class MixedReferences(References):
             scale, shift = from_clips(self._offsets(metric, bands)[band], self.recipe.rescaled, metric)
             if change is not None:
                 scale, shift = change[0][band] * scale, change[0][band] * shift + change[1][band]
-            gone = None
-            if clips is None:
-                gone = self.owned(0, self.bank.size)
-                gone = gone if without is None else _merged(gone, without[band])
+            gone = None if clips is not None else self._left_out_pairs(without, band)
             parts.append(
                 self._by_domain.nearest(
                     lambda rows, out, known=known: in_units(known[rows], metric, out),
@@ -187,37 +172,27 @@ class MixedReferences(References):
                     k,
                     gone=gone,
                     least=in_units(least[band], metric),
-                    seen=None if change is not None else self._seen(to_clips, metric, band),
                 )
             )
-        return {domain: _finished([part[domain] for part in parts], metric, change) for domain in parts[0]}
-
-    def _seen(self, to_clips: ByDomain, metric: str, band: int) -> tuple[int, dict[int, np.ndarray]] | None:
-        """Number of the block that holds all clips as they are, and the nearest of them by domain."""
-        if self._clips is None:
-            return None
-        return self._clips, {domain: in_units(values[band], metric) for domain, values in to_clips.items()}
-
-    @cached_property
-    def _clips(self) -> int | None:
-        """Number of the block that holds the bank's clips as they are, each taken away by itself alone."""
-        clips = np.arange(self.bank.size)
-        for number, block in enumerate(self._blocks):
-            if not isinstance(block, Single) or not np.array_equal(clips[block.parents], clips):
-                continue
-            owners = self.owners[block.columns]
-            alone = (owners[:, 0] == clips).all() and (owners[:, 1:] == NOBODY).all()
-            domain = self.domain is None or np.array_equal(self.domain[block.columns], self.bank.domain)
-            if alone and domain:
-                return number
-        return None
+        result = {domain: Found.stacked([part[domain] for part in parts]) for domain in parts[0]}
+        if change is not None and change[1].any():
+            return result
+        return {
+            domain: Found(from_units(found.value, metric), found.number) for domain, found in result.items()
+        }
 
     def to_pairs(
-        self, clips: np.ndarray, references: np.ndarray, metric: str, bands: int, band: int
+        self,
+        clips: Queries | None,
+        metric: str,
+        bands: int,
+        band: int,
+        rows: np.ndarray,
+        references: np.ndarray,
     ) -> np.ndarray:
-        """(n,) distances of clips of the bank to references of these numbers, pair by pair."""
-        known, recipe = self.bank.distances(metric, bands)[band], self.recipe.take(references)
-        square = _mean_at(recipe, clips, known, metric)
+        """(n,) distances, pair by pair."""
+        known, recipe = (clips or self.bank).distances(metric, bands)[band], self.recipe.take(references)
+        square = _mean_at(recipe, rows, known, metric)
         scale, shift = from_clips(self._offsets(metric, bands)[band], self.recipe.rescaled, metric)
         return from_units(scale[references] * square - shift[references], metric)
 
@@ -240,7 +215,6 @@ class MixedReferences(References):
                 from_means(h[band], rescaled, metric),
                 count,
                 gone=(everything, everything),
-                numbered=True,
             )[ANY].number
             total = _total(self.recipe, known, metric, number)
             of_rows, of_columns = (h[band][:, None], h[band][number]), (rescaled[:, None], rescaled[number])
@@ -249,13 +223,8 @@ class MixedReferences(References):
             index[band], distance[band] = (np.take_along_axis(part, order, 1) for part in (number, total))
         return Neighbours(index, distance)
 
-    @cached_property
-    def _by_domain(self) -> Blocks:
-        return Blocks.of(self._blocks, np.full(self.size, ANY) if self.domain is None else self.domain)
-
-    @cached_property
-    def _in_one(self) -> Blocks:
-        return Blocks.of(self._blocks, np.full(self.size, ANY))
+    def _in_runs(self, group: np.ndarray) -> Runs:
+        return Runs.of(self.recipe, self.bank.size, group)
 
     @cached_property
     def _partly_owned(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -299,16 +268,9 @@ class MixedReferences(References):
         result = np.empty((*distances.shape[:2], self.size))
         for band, of_band in enumerate(distances):
             square = in_units(of_band, metric)
-            scratch = np.empty((2, result[band].size))
             scale, shift = from_clips(h[band], self.recipe.rescaled, metric)
-            scale = UNIT[metric] * scale
-            for block in self._blocks:
-                if isinstance(block, Single):
-                    result[band][:, block.columns] = of_band[:, block.parents]
-                    continue
-                run = Run.of(block, scale[block.columns], shift[block.columns])
-                out = run.values(square, slice(None), scratch)
-                result[band][:, block.columns] = from_units(out, metric)
+            values = self._in_one.values(square, (UNIT[metric] * scale, shift))
+            result[band] = from_units(values, metric)
         return result
 
     def _sums(self, square: np.ndarray, result: np.ndarray) -> None:
@@ -371,20 +333,3 @@ def _mean_at(recipe: Recipe, clips: np.ndarray, distances: np.ndarray, metric: s
     for p in range(recipe.parents.shape[1]):
         total += recipe.weights[:, p] * squared(distances[clips, recipe.parents[:, p]], metric)
     return total
-
-
-def _merged(
-    some: tuple[np.ndarray, np.ndarray], others: tuple[np.ndarray, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of both, by clip."""
-    clips, references = (np.concatenate(parts) for parts in zip(some, others, strict=True))
-    order = np.argsort(clips, kind="stable")
-    return clips[order], references[order]
-
-
-def _finished(
-    bands: Sequence[Found], metric: str, change: tuple[np.ndarray, np.ndarray] | None
-) -> np.ndarray:
-    """(bands, M, k) distances."""
-    values = np.stack([found.value for found in bands])
-    return from_units(values, metric) if change is None or not change[1].any() else values

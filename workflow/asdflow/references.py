@@ -7,7 +7,7 @@ nearest are found once for all detectors that ask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from asdflow.bank import Bank, Queries
 from asdflow.mixed_distances import squared
 from asdflow.neighbours import Neighbours, as_slice, nearest_others, smallest
 from asdflow.recipes import NOBODY
+from asdflow.runs import Found, Runs
 from asdflow.tiles import nearest_by_tiles
 
 #: Distances that are kept for all detectors at most (0.5 GB); beyond, the nearest are found tile by tile.
@@ -27,6 +28,12 @@ BATCH = 2**16
 ALL = slice(None)
 #: Domain of all references where the bank has none.
 ANY = -1
+
+#: Share of the references, 1 / MOST, of which the nearest are searched; more are sorted.
+MOST = 8
+
+#: Clips, ascending, and references.
+Pairs = tuple[np.ndarray, np.ndarray]
 
 #: (bands, clips, k) nearest distances in ascending order, by domain; infinite where there are fewer.
 ByDomain = Mapping[int, np.ndarray]
@@ -168,6 +175,17 @@ class References:
         known = (clips or self.bank).knows(metric, bands)
         if type(self) is References and not known and bands * count * self.size > WHOLE:
             return self._tiled(clips, metric, bands, k, groups)
+        searched = self.nearest_changed(clips, metric, bands, k, None, None)
+        if searched is not None:
+            return {domain: found.value for domain, found in searched.items()}
+        return self._nearest_of_all(clips, metric, bands, k)
+
+    def _nearest_of_all(
+        self, clips: Queries | None, metric: str, bands: int, k: int
+    ) -> dict[int, np.ndarray]:
+        """`_nearest` by making all distances."""
+        groups = {ANY: slice(None)} if self.domain is None else _groups(self.domain)
+        count = self.bank.size if clips is None else clips.size
         result = {domain: np.full((bands, count, k), np.inf) for domain in groups}
         for band, rows in self.batches(count, bands):
             if clips is None:
@@ -178,6 +196,74 @@ class References:
                 found = smallest(batch[..., columns], k)
                 result[domain][band, rows, : found.shape[-1]] = found
         return result
+
+    def nearest_changed(
+        self,
+        clips: Queries | None,
+        metric: str,
+        bands: int,
+        k: int,
+        change: tuple[np.ndarray, np.ndarray] | None,
+        without: Sequence[Pairs] | None,
+    ) -> dict[int, Found] | None:
+        """As `nearest`, of distances multiplied by a factor less an offset, both (bands, R); with numbers.
+
+        `without` are in each band further pairs of a clip and a reference that are left out. None where this
+        is not known how to do, or not worth it.
+        """
+        if k > self.size // MOST or (clips is None and self.moves_with_clips):
+            return None
+        if change is None:
+            change = np.ones((bands, self.size)), np.zeros((bands, self.size))
+        parts = []
+        for band, affine in enumerate(zip(*change, strict=True)):
+            one = slice(band, band + 1)
+
+            def distances(rows: slice, out: np.ndarray, one: slice = one) -> np.ndarray:
+                if clips is None:
+                    out[...] = self.from_bank(metric, bands, rows, one)[0]
+                else:
+                    out[...] = self.to(clips, metric, bands, rows, one)[0]
+                return out
+
+            gone = None if clips is not None else self._left_out_pairs(without, band)
+            count = self.bank.size if clips is None else clips.size
+            parts.append(self._by_domain.nearest(distances, (count, self.size), affine, k, gone=gone))
+        return {domain: Found.stacked([part[domain] for part in parts]) for domain in parts[0]}
+
+    def _left_out_pairs(self, without: Sequence[Pairs] | None, band: int) -> Pairs:
+        """Pairs of a clip and a reference that it takes away, and those of `without`, by clip."""
+        gone = self.owned(0, self.bank.size)
+        if without is None:
+            return gone
+        clips, references = (np.concatenate(parts) for parts in zip(gone, without[band], strict=True))
+        order = np.argsort(clips, kind="stable")
+        return clips[order], references[order]
+
+    def to_pairs(
+        self,
+        clips: Queries | None,
+        metric: str,
+        bands: int,
+        band: int,
+        rows: np.ndarray,
+        references: np.ndarray,
+    ) -> np.ndarray:
+        """(n,) distances of clips (None: of the bank) to references, pair by pair, by their numbers."""
+        return (clips or self.bank).distances(metric, bands)[band, rows, references]
+
+    @cached_property
+    def _by_domain(self) -> Runs:
+        """References in runs, each domain a group."""
+        return self._in_one if self.domain is None else self._in_runs(self.domain)
+
+    @cached_property
+    def _in_one(self) -> Runs:
+        """References in runs of one group."""
+        return self._in_runs(np.full(self.size, ANY))
+
+    def _in_runs(self, group: np.ndarray) -> Runs:
+        return Runs.of_clips(group)
 
     def _tiled(
         self, clips: Queries | None, metric: str, bands: int, k: int, groups: Mapping[int, Any]
@@ -212,6 +298,20 @@ class References:
     def _look_up(self, metric: str, bands: int, count: int) -> Neighbours:
         shape = bands, self.size, count
         lists = Neighbours(np.empty(shape, dtype=np.int64), np.empty(shape))
+        if count <= self.size // MOST:
+            everything = np.arange(self.size)
+            plain = np.ones(self.size), np.zeros(self.size)
+            for band in range(bands):
+
+                def distances(rows: slice, out: np.ndarray, one: slice = slice(band, band + 1)) -> np.ndarray:
+                    out[...] = self.between(metric, bands, rows, one)[0]
+                    return out
+
+                found = self._in_one.nearest(
+                    distances, (self.size, self.size), plain, count, gone=(everything, everything)
+                )[ANY]
+                lists.index[band], lists.distance[band] = found.number, found.value
+            return lists
         for band, rows in self.batches(self.size, bands):
             part = nearest_others(self.between(metric, bands, rows, band), rows.start, count)
             lists.index[band, rows], lists.distance[band, rows] = part.index, part.distance
@@ -299,6 +399,18 @@ class Subset(References):
     def moves_with_clips(self) -> bool:
         """As those that these are a part of."""
         return self.inner.moves_with_clips
+
+    def to_pairs(
+        self,
+        clips: Queries | None,
+        metric: str,
+        bands: int,
+        band: int,
+        rows: np.ndarray,
+        references: np.ndarray,
+    ) -> np.ndarray:
+        """(n,) distances, pair by pair."""
+        return self.inner.to_pairs(clips, metric, bands, band, rows, self.rows[references])
 
     def left_out(
         self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
