@@ -238,8 +238,8 @@ def _search(
 ):
     """Put the smallest values of each row and group, and their places among the runs, into order.
 
-    Runs are visited where they may hold one of the smallest: first, in each group, that of the least bound.
-    Returns how many values were looked at.
+    Runs are visited where they may hold one of the smallest: first, in each group, that with a common clip
+    and the least bound. Returns how many values were looked at.
     """
     seen = np.uint64(0)
     runs, groups, k = len(common), value.shape[1], value.shape[2]
@@ -257,7 +257,7 @@ def _search(
             rounding = ROUNDING * (of_parents + abs(bounds[run, 2]))
             bound[run] = of_parents - bounds[run, 2] - rounding
             g = group[run]
-            if first[g] < 0 or bound[run] < bound[first[g]]:
+            if common[run] >= 0 and (first[g] < 0 or bound[run] < bound[first[g]]):
                 first[g] = run
         for turn in range(2):
             for run in range(runs):

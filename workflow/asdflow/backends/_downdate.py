@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow.linear import product, row_dots
+from asdflow.compiled import compiled
+from asdflow.linear import product
 
 #: Poles closer than this share of the largest are one pole of higher multiplicity.
 SAME = 1e-13
@@ -31,8 +32,6 @@ NOISE = 1e-15
 STEP = 0.3
 #: Last node, in units of the largest eigenvalue: beyond, the integrands are a / y^2 to 1 / END^2.
 END = 1e5
-#: Values of one batch of vectors.
-BATCH = 2**16
 
 
 @dataclass(frozen=True)
@@ -142,63 +141,64 @@ def nodes(scale: float, end: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _root(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """`_roots` of some vectors at a time, so that they stay in the cache."""
-    step = max(1, BATCH // len(value))
-    parts = [_roots(value, weight[start : start + step], beta, k) for start in range(0, len(weight), step)]
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    """(n,) how far the eigenvalue below pole k lies from it, (n,) squared part of z along its axis."""
+    delta, energy = np.empty(len(weight)), np.empty(len(weight))
+    _solve(value, value - value[k], weight, beta, k, delta, energy)
+    return delta, energy
 
 
-def _roots(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) how far the eigenvalue below pole k lies from it, (n,) squared part of z along its axis.
+@compiled
+def _solve(value, difference, weight, beta, k, delta, energy):
+    """Write `_root`.
 
     Beside the two poles next to the root, the others are taken for a constant and for a change of one pole's
     weight, such that value and slope are met. The nearer pole keeps its own weight ("fixed weight", Li), or
     a root that almost touches it would be approached by halving the interval.
     """
-    last = k + 1 == len(value)
-    gap = value[k] - (0.0 if last else value[k + 1])
-    difference = value - value[k]  # so that g_j - t = difference + delta
-    weight = beta * weight
-    own, next_one = weight[:, k], np.zeros(len(weight)) if last else weight[:, k + 1]
-    low, high = np.zeros(len(weight)), np.full(len(weight), gap)
-    delta, near = np.full(len(weight), 0.5 * gap), np.zeros(len(weight), dtype=bool)
-    rest = np.arange(len(weight))
-    for number in range(ROUNDS):
-        d = delta[rest]
-        share = difference + d[:, None]
-        np.divide(1.0, share, out=share)
-        of_rest = weight if len(rest) == len(weight) else weight[rest]
-        left = row_dots(share[:, : k + 1], of_rest[:, : k + 1])
-        right = row_dots(share[:, k + 1 :], of_rest[:, k + 1 :])
-        excess = left + right - 1.0
-        rounding = NOISE * (left - right + 1.0)
-        np.square(share, out=share)
-        slope = row_dots(share, of_rest)
-        if number == 0:
-            near = excess <= 0
-        low[rest] = np.where(excess > 0, d, low[rest])
-        high[rest] = np.where(excess <= 0, d, high[rest])
-        away = d - gap
-        b1, b2 = own[rest], next_one[rest]
-        fitted_1 = np.maximum(slope - b2 / away**2, 0.0) * d**2
-        fitted_2 = np.maximum(slope - b1 / d**2, 0.0) * away**2
-        b1, b2 = np.where(near[rest], b1, fitted_1), np.where(near[rest], fitted_2, b2)
-        a = excess - b1 / d - b2 / away
-        step = _between(a, b1 + b2 - a * gap, -b1 * gap)
-        outside = ~((step > low[rest]) & (step < high[rest]))
-        new = np.where(outside, 0.5 * (low[rest] + high[rest]), step)
-        found = np.abs(excess) <= rounding
-        delta[rest] = np.where(found, d, new)
-        moving = np.abs(new - d) > 4e-16 * gap + 1e-14 * np.minimum(d, gap - d)
-        rest = rest[moving & ~found]
-        if not len(rest):
-            break
-    slope = (weight / np.square(difference + delta[:, None])).sum(axis=1)
-    return delta, 1.0 / (beta * slope)
-
-
-def _between(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """The root of a x^2 + b x + c that is positive and finite, without cancellation; c < 0."""
-    root = np.sqrt(np.maximum(b * b - 4 * a * c, 0.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(b > 0, -2 * c / (b + root), np.where(a != 0, (root - b) / (2 * a), np.inf))
+    poles = len(value)
+    last = k + 1 == poles
+    gap = value[k] if last else value[k] - value[k + 1]
+    for i in range(len(weight)):
+        own, following = beta * weight[i, k], 0.0 if last else beta * weight[i, k + 1]
+        low, high, d, near = 0.0, gap, 0.5 * gap, False
+        for number in range(ROUNDS):
+            left, right, slope = 0.0, 0.0, 0.0
+            for j in range(poles):  # g_j - t = difference + d
+                share = 1.0 / (difference[j] + d)
+                term = beta * weight[i, j] * share
+                slope += term * share
+                if j <= k:
+                    left += term
+                else:
+                    right += term
+            excess = left + right - 1.0
+            if number == 0:
+                near = excess <= 0
+            if excess > 0:
+                low = d
+            else:
+                high = d
+            if abs(excess) <= NOISE * (left - right + 1.0):
+                break
+            away = d - gap
+            b1, b2 = own, following
+            if near:
+                b2 = max(slope - own / d**2, 0.0) * away**2
+            else:
+                b1 = max(slope - following / away**2, 0.0) * d**2
+            # The root of a x^2 + b x + c that is positive and finite, without cancellation; c < 0.
+            a, c = excess - b1 / d - b2 / away, -b1 * gap
+            b = b1 + b2 - a * gap
+            root = np.sqrt(max(b * b - 4 * a * c, 0.0))
+            new = -2 * c / (b + root) if b > 0 else (root - b) / (2 * a) if a != 0 else np.inf
+            if not (low < new < high):
+                new = 0.5 * (low + high)
+            moved, reach = abs(new - d), 4e-16 * gap + 1e-14 * min(d, gap - d)
+            d = new
+            if moved <= reach:
+                break
+        slope = 0.0
+        for j in range(poles):
+            slope += beta * weight[i, j] / (difference[j] + d) ** 2
+        delta[i] = d
+        energy[i] = 1.0 / (beta * slope)
