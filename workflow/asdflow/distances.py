@@ -16,8 +16,8 @@ from typing import Literal
 
 import numpy as np
 
+from asdflow.compiled import compiled
 from asdflow.errors import ConfigError, DataError
-from asdflow.neighbours import pairs_where
 from asdflow.products import KEEP, Finish, Products, Rows, in_blocks
 
 Metric = Literal["cosine", "euclidean"]
@@ -30,6 +30,8 @@ CLOSE = 1e-6
 BATCH = 2**21
 #: Distances that are made of products at a time, so that they stay in the cache.
 FEW = 2**16
+#: Lengths are at least this when they are divided by.
+TINY = float(np.finfo(np.float64).tiny)
 #: Rows of larger or smaller values are scaled for the cosine, so that their squares are in range.
 LARGEST, LEAST = 1e60, 1e-60
 
@@ -153,11 +155,8 @@ def _finish(metric: str) -> Finish:
 
 def _euclidean(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None) -> np.ndarray:
     """Products to Euclidean distances, in place."""
-    lengths = left.square[:, None] + right.square
-    block *= -2.0
-    block += lengths
-    lengths *= CLOSE
-    for rows, columns in _close(block <= lengths, left, diagonal):
+    close = _to_squares(block, left.square, right.square, _first(diagonal))
+    for rows, columns in _batches(close, left):
         difference = left.vectors[rows].astype(np.float64) - right.vectors[columns]
         block[rows, columns] = np.square(difference).sum(axis=1)
     _clear(block, diagonal)
@@ -166,22 +165,12 @@ def _euclidean(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None)
 
 def _cosine(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None) -> np.ndarray:
     """Products to cosine distances, in place."""
-    lengths = left.square[:, None] + right.square
-    block *= -2.0
-    block += lengths
-    change = left.excess[:, None] - right.excess  # |x|^2 - |y|^2
     a, b = left.length, right.length
-    change /= np.maximum(a[:, None] + b, np.finfo(np.float64).tiny)
-    block -= np.square(change, out=change)
-    lengths *= CLOSE
-    close = block <= lengths
-    np.multiply(4 * a[:, None], b, out=lengths)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        block /= lengths
-    for rows, columns in _close(close, left, diagonal):
+    sides = left.square, left.excess, a, right.square, right.excess, b
+    close = _to_cosines(block, *sides, _first(diagonal))
+    for rows, columns in _batches(close, left):
         difference = unit_rows(left.vectors[rows]) - unit_rows(right.vectors[columns])
-        block[rows, columns] = 0.25 * np.square(difference).sum(axis=1)
-    np.minimum(block, 1.0, out=block)
+        block[rows, columns] = np.minimum(0.25 * np.square(difference).sum(axis=1), 1.0)
     block[a == 0] = 0.5
     block[:, b == 0] = 0.5
     block[np.ix_(a == 0, b == 0)] = 0.0
@@ -189,16 +178,67 @@ def _cosine(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None) ->
     return block
 
 
-def _close(close: np.ndarray, left: Rows, diagonal: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows and columns of the pairs to be computed again, some at a time; not of a vector with itself."""
-    rows, columns = pairs_where(close)
-    if diagonal is not None:
-        others = columns != rows + diagonal
-        rows, columns = rows[others], columns[others]
+@compiled
+def _to_squares(block, left, right, first):
+    """Products to squared distances, in place; returns rows and columns of the pairs to be computed again.
+
+    `first` is the column of the first row itself, the next one that of the second, or negative.
+    """
+    close, found = np.empty((16, 2), np.int64), 0
+    for i in range(len(block)):
+        number, square_of_i = 0, left[i]
+        for j in range(block.shape[1]):
+            lengths = square_of_i + right[j]
+            square = block[i, j] * -2.0 + lengths
+            number += square <= CLOSE * lengths
+            block[i, j] = square
+        number -= first >= 0 and block[i, first + i] <= CLOSE * (square_of_i + right[first + i])
+        if number == 0:
+            continue
+        for j in range(block.shape[1]):
+            if block[i, j] <= CLOSE * (left[i] + right[j]) and (first < 0 or j != first + i):
+                if found == len(close):
+                    close = np.concatenate((close, np.empty_like(close)))
+                close[found, 0], close[found, 1] = i, j
+                found += 1
+    return close[:found]
+
+
+@compiled
+def _to_cosines(block, left, left_excess, left_length, right, right_excess, right_length, first):
+    """Products to cosine distances, in place; as `_to_squares`."""
+    close, found = np.empty((16, 2), np.int64), 0
+    for i in range(len(block)):
+        number, square_of_i, excess, length = 0, left[i], left_excess[i], left_length[i]
+        for j in range(block.shape[1]):
+            lengths, both = square_of_i + right[j], length + right_length[j]
+            change = (excess - right_excess[j]) / (both if both > TINY else TINY)  # (|x|^2 - |y|^2) / ...
+            square = block[i, j] * -2.0 + lengths - change * change
+            number += square <= CLOSE * lengths
+            block[i, j] = square
+        number -= first >= 0 and block[i, first + i] <= CLOSE * (square_of_i + right[first + i])
+        if number > 0:
+            for j in range(block.shape[1]):
+                if block[i, j] <= CLOSE * (left[i] + right[j]) and (first < 0 or j != first + i):
+                    if found == len(close):
+                        close = np.concatenate((close, np.empty_like(close)))
+                    close[found, 0], close[found, 1] = i, j
+                    found += 1
+        for j in range(block.shape[1]):
+            cosine = block[i, j] / (4 * length * right_length[j])
+            block[i, j] = cosine if cosine < 1.0 else 1.0
+    return close[:found]
+
+
+def _first(diagonal: int | None) -> int:
+    return -1 if diagonal is None else diagonal
+
+
+def _batches(pairs: np.ndarray, left: Rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and columns of (n, 2) pairs, some at a time."""
     step = max(1, BATCH // left.vectors.shape[1])
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        yield rows[part], columns[part]
+    for start in range(0, len(pairs), step):
+        yield pairs[start : start + step, 0], pairs[start : start + step, 1]
 
 
 def _clear(block: np.ndarray, diagonal: int | None) -> None:

@@ -13,10 +13,9 @@ from asdflow.backends._base import Backend, Fitted, require_size
 from asdflow.backends._moments import Moments, batches
 from asdflow.bank import Queries
 from asdflow.clustering import kmeans
+from asdflow.compiled import compiled
 from asdflow.references import References
 
-#: Values of one batch of leave-one-out parameters.
-BATCH = 2**15
 #: Range of products of variances.
 SMALLEST, LARGEST = 1e-250, 1e250
 #: Added to the weight of a component, as in scikit-learn: an empty one stays finite.
@@ -168,11 +167,10 @@ class FittedGMM(Fitted):
         weight = np.maximum(self.weight - gone, 0.0) + EMPTY
         number = np.bincount(clip, minlength=bank.size)
         log = np.empty(gone.shape)
-        for rows in batches(np.arange(bank.size), bank.dimensions, BATCH):
-            away = self.table.rows.less_centre(bank.vectors[rows])
-            for component in range(self.backend.components):
-                share = np.where(number[rows] == 1, gone[rows, component], 0.0)
-                log[rows, component] = self._alone(away, model, component, share)
+        own = np.where(number[:, None] == 1, gone, 0.0)
+        regularization = self.backend.regularization
+        centre, whole = self.table.rows.centre, self.weight + EMPTY
+        _alone(bank.vectors, centre, model.mean, model.variance, whole, own, regularization, log)
         for one in np.flatnonzero(number > 1):
             share = np.zeros_like(self.share)
             share[place[reference[clip == one]]] = self.share[place[reference[clip == one]]]
@@ -182,50 +180,32 @@ class FittedGMM(Fitted):
             log[one] = left.complete(linear @ away + quadratic @ np.square(away)) - np.log(left.weight)
         return -_log_sum(log + np.log(weight / weight.sum(axis=1, keepdims=True)))
 
-    def _alone(self, vectors: np.ndarray, model: Model, component: int, share: np.ndarray) -> np.ndarray:
-        """(n,) log-likelihoods of (n, D) vectors under a component less their own (n,) shares in it.
 
-        With n the sum of shares, taking r of x out of mean m and variance v leaves
-        x - m' = n / (n - r) (x - m) and v' = n / (n - r) v - r n / (n - r)^2 (x - m)^2.
-        """
-        square = vectors - model.mean[component]
-        np.square(square, out=square)
-        result = np.empty(len(vectors))
-        own = share > 0
-        variance = model.variance[component]
-        others = square[~own]
-        result[~own] = np.einsum("md,d->m", others, 1 / variance) + np.log(variance).sum()
-        if own.any():
-            mine = square[own]
-            rest, changed = self._without(mine.copy(), variance, component, share[own])
-            mine /= changed
-            result[own] = rest**2 * mine.sum(axis=1) + _sum_of_logs(changed)
-        return -0.5 * (result + vectors.shape[1] * np.log(2 * np.pi))
+@compiled
+def _alone(vectors, centre, mean, variance, whole, own, regularization, log):
+    """Write (n, C) log-likelihoods of (n, D) vectors under each component less their own (n, C) shares in it.
 
-    def _without(
-        self, square: np.ndarray, variance: np.ndarray, component: int, share: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """n / (n - r), and the (n, D) variances v' with `regularization`, from (n, D) (x - m)^2."""
-        whole = self.weight[component] + EMPTY
-        rest = whole / np.maximum(whole - share, EMPTY)
-        square *= (-share / whole * rest**2)[:, None]
-        square += rest[:, None] * (variance - self.backend.regularization)
-        np.maximum(square, 0.0, out=square)
-        square += self.backend.regularization
-        return rest, square
-
-
-def _sum_of_logs(values: np.ndarray) -> np.ndarray:
-    """(n,) sums of logarithms along the last axis, of products of a few as far as these are in range."""
-    low, high = values.min(), values.max()
-    total = np.zeros(len(values))
-    while values.shape[1] > 1 and low**2 > SMALLEST and high**2 < LARGEST:
-        half = values.shape[1] // 2
-        if values.shape[1] % 2:
-            total += np.log(values[:, -1])
-        values = values[:, :half] * values[:, half : 2 * half]
-        low, high = low**2, high**2
-    return total + np.log(values).sum(axis=1)
+    With n the sum of shares, taking r of x out of mean m and variance v leaves
+    x - m' = n / (n - r) (x - m) and v' = n / (n - r) v - r n / (n - r)^2 (x - m)^2.
+    The logarithm is taken of products of variances, as far as these are in range.
+    """
+    count, dimensions = vectors.shape
+    for i in range(count):
+        for c in range(len(mean)):
+            rest = whole[c] / max(whole[c] - own[i, c], EMPTY)
+            taken = own[i, c] / whole[c] * rest**2
+            total, product, logarithm = 0.0, 1.0, dimensions * np.log(2 * np.pi)
+            for d in range(dimensions):
+                square = (vectors[i, d] - centre[d] - mean[c, d]) ** 2
+                left = rest * (variance[c, d] - regularization) - taken * square
+                left = max(left, 0.0) + regularization
+                total += square / left
+                if SMALLEST < product * left < LARGEST:
+                    product *= left
+                else:
+                    logarithm += np.log(product) + np.log(left)
+                    product = 1.0
+            log[i, c] = -0.5 * (rest**2 * total + logarithm + np.log(product))
 
 
 def _log_sum(log: np.ndarray) -> np.ndarray:
