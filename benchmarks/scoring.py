@@ -20,7 +20,6 @@ side gives with `--test-only`; refitted for the self-scores of every cell, which
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import resource
 import time
@@ -85,7 +84,6 @@ def unit(task: tuple[int, int, bool, bool]) -> tuple[float, dict[str, float], fl
         cells = {name: spec for name, spec in cells.items() if not name.startswith("adabeam")}
     begin = time.process_time()
     seconds = scored(*drawn, cells, with_self)
-    gc.collect()  # as after a section of a machine: detectors share what holds itself
     return time.process_time() - begin, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
@@ -106,6 +104,7 @@ def scored(
         if with_self:
             detector.self_scores()
         seconds[name] = time.process_time() - start
+    bank.forget(), queries.forget()  # as after a section of a machine
     return seconds
 
 

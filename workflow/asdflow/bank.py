@@ -51,6 +51,10 @@ class Embedded:
             self._memory[key] = make()
         return self._memory[key]
 
+    def forget(self) -> None:
+        """Drop all that is remembered. Much of it holds this object too, and would stay in memory with it."""
+        self._memory.clear()
+
     def band(self, number: int, bands: int) -> np.ndarray:
         """(clips, D / bands) slice of band-major vectors. Raises ConfigError unless `bands` divides D."""
         if self.dimensions % bands:

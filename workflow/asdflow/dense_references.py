@@ -9,9 +9,8 @@ import numpy as np
 from asdflow.bank import Queries
 from asdflow.density import Density
 from asdflow.errors import ConfigError
-from asdflow.neighbours import smallest_of_groups
 from asdflow.references import ALL, References
-from asdflow.runs import Found
+from asdflow.runs import Found, insert
 
 #: Smallest density that "guard" lets through (the value common in the field).
 GUARD = 1e-12
@@ -105,8 +104,7 @@ class DenseReferences(References):
             values = np.where(np.isnan(part.density), np.inf, self._changed(plain, part.density))
             for domain, best in found.items():
                 here = slice(None) if self.domain is None else self.domain[part.reference] == domain
-                others = smallest_of_groups(part.clip[here], values[here], self.bank.size, k)
-                best[band] = np.sort(np.concatenate([best[band], others], axis=1), axis=1)[:, :k]
+                insert(part.clip[here], values[here], best[band])
         if changes is not None:
             self._require_one(np.concatenate(list(found.values()), axis=-1))
         return found

@@ -75,14 +75,8 @@ class References:
         return False
 
     def remember(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """`make()`, computed at the first call with this key only."""
-        if key not in self._memory:
-            self._memory[key] = make()
-        return self._memory[key]
-
-    @cached_property
-    def _memory(self) -> dict[Any, Any]:
-        return {}
+        """`make()`, computed at the first call with this key only; the bank holds it, and may forget it."""
+        return self.bank.remember((self, key), make)
 
     # -- distances: of chosen rows, in the bands that are wanted (`which`) -----------------------------------
 

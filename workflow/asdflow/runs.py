@@ -209,6 +209,20 @@ class Runs:
 
 
 @compiled
+def insert(rows, values, best):
+    """Take `values` of these rows (n,) into account among the smallest of each row, (M, k), ascending."""
+    k = best.shape[1]
+    for i in range(len(rows)):
+        row, at = rows[i], k
+        while at > 0 and best[row, at - 1] > values[i]:
+            if at < k:
+                best[row, at] = best[row, at - 1]
+            at -= 1
+        if at < k:
+            best[row, at] = values[i]
+
+
+@compiled
 def _all_values(square, common, ends, other, of_other, of_common, shift, out):
     """Write the values of all rows and references; arguments as of `_search`."""
     for row in range(len(square)):

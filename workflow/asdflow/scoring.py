@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,7 +61,6 @@ def score_columns(
         rows += [section.train, section.test]
         for name, parts in _of_section(embeddings, section, detectors, distances).items():
             scores[name] += parts
-        gc.collect()  # what detectors share holds itself: matrices of a section, before those of the next
     described = _with_labels(clips, embeddings.take(pa.array(np.concatenate(rows))))
     return {name: described | {"score": _finite(name, parts)} for name, parts in scores.items()}
 
@@ -83,6 +81,8 @@ def _of_section(
         except AsdflowError as error:
             where = f"machine {section.machine}, section {section.name}, {name}: {error.where}"
             raise type(error)(where, error.what, error.remedy) from None
+    bank.forget()  # the matrices of this section, before those of the next
+    queries.forget()
     return scores
 
 
