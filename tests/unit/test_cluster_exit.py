@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asdflow.normalizations.cluster_exit import Jumps, _dropped, jumps, mean_to_jump
+from asdflow.normalizations.cluster_exit import Jumps, jumps, jumps_entered, mean_to_jump
 
 
 def lists(size: int, length: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,8 +35,8 @@ def test_the_percentile_without_each_reference_is_that_of_the_jumps_that_remain(
     row, place = np.nonzero(index[:, :k] >= 0)
     gone = index[row, place]
     assert np.bincount(gone).max() > size // 2
-    changed = _dropped(distance[row], place, k)
-    found = every.percentile_without(percentile, gone, row, place, jumps(changed))
+    entered = jumps_entered(distance, row, place)
+    found = every.percentile_without(percentile, gone, row, place, entered)
     for reference in range(size):
         left = []
         for one in np.delete(np.arange(size), reference):

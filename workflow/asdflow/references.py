@@ -215,10 +215,8 @@ class References:
 
             def distances(rows: slice, out: np.ndarray, one: slice = one) -> np.ndarray:
                 if clips is None:
-                    out[...] = self.from_bank(metric, bands, rows, one)[0]
-                else:
-                    out[...] = self.to(clips, metric, bands, rows, one)[0]
-                return out
+                    return _in_rows(self.from_bank(metric, bands, rows, one)[0], out)
+                return _in_rows(self.to(clips, metric, bands, rows, one)[0], out)
 
             gone = None if clips is not None else self._left_out_pairs(without, band)
             count = self.bank.size if clips is None else clips.size
@@ -298,8 +296,7 @@ class References:
             for band in range(bands):
 
                 def distances(rows: slice, out: np.ndarray, one: slice = slice(band, band + 1)) -> np.ndarray:
-                    out[...] = self.between(metric, bands, rows, one)[0]
-                    return out
+                    return _in_rows(self.between(metric, bands, rows, one)[0], out)
 
                 found = self._in_one.nearest(
                     distances, (self.size, self.size), plain, count, gone=(everything, everything)
@@ -456,6 +453,14 @@ class Subset(References):
 
     def _lists(self, metric: str, bands: int) -> dict:
         return self._known.setdefault((metric, bands), {})
+
+
+def _in_rows(distances: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """The same distances one row after the other in memory: a copy, in `out`, where they are not."""
+    if distances.flags.c_contiguous and distances.flags.writeable:
+        return distances
+    out[...] = distances
+    return out
 
 
 def ordered(numbers: np.ndarray, rows: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asdflow.compiled import compiled
-from asdflow.linear import product
+from asdflow.linear import BLOCK, product
 from asdflow.recipes import NOBODY, Recipe
 
 #: Values of the points of one batch.
@@ -147,7 +147,8 @@ class Runs:
         Parameters
         ----------
         square : callable
-            Gives squared distances (rows, N) of points to the clips; may write them to memory it is given.
+            Gives squared distances (rows, N) of points to the clips, one row after the other in memory; may
+            write them to memory it is given.
         shape : (M, N)
         affine : (R,) and (R,) float64
             What the mean squared distance to the parents of a reference is multiplied by, at least 0, and
@@ -167,14 +168,18 @@ class Runs:
         taken, ends = place[references], np.searchsorted(rows, np.arange(count + 1))
         value = np.full((count, len(self.names), k), np.inf)
         number = np.zeros(value.shape, dtype=np.int64)
-        step = max(1, BATCH // clips)
+        bounded = (self.common >= 0).any()
+        step = max(BLOCK if len(self.many) else 1, BATCH // clips)
         memory = np.empty((step, clips))
         for start in range(0, count, step):
             some = slice(start, min(start + step, count))
             known = self._widened(square(some, memory[: some.stop - start]))
+            smallest = np.zeros(len(known)) if least is None else least[some]
+            if bounded and least is None:
+                smallest = known[:, :clips].min(axis=1)
             _search(
                 known,
-                known[:, :clips].min(axis=1) if least is None else least[some],
+                smallest,
                 self.common,
                 self.ends,
                 self.straight,
@@ -260,7 +265,7 @@ def _search(
     bound = np.empty(runs)
     first = np.empty(groups, np.int64)
     away = np.zeros(len(other), np.bool_)
-    piece = np.uint64(128)
+    piece = np.uint64(64)
     for row in range(len(square)):
         for j in range(gone_ends[row], gone_ends[row + 1]):
             away[gone[j]] = True
@@ -285,11 +290,14 @@ def _search(
                     stop = min(begin + piece, ends[run + 1])
                     if straight[run]:
                         # Most pieces hold nothing near, which several values at a time can tell.
-                        nearer = 0
-                        column = other[begin] - begin
-                        for i in range(begin, stop):
-                            to_other = of_other[i] * square[row, column + i]
-                            nearer += to_other + of_common[i] * to_common - shift[i] < worst
+                        nearer, column = 0, other[begin] - begin
+                        if common[run] < 0:
+                            for i in range(begin, stop):
+                                nearer += of_other[i] * square[row, column + i] - shift[i] < worst
+                        else:
+                            for i in range(begin, stop):
+                                to_other = of_other[i] * square[row, column + i]
+                                nearer += to_other + of_common[i] * to_common - shift[i] < worst
                         if nearer == 0:
                             continue
                     for i in range(begin, stop):

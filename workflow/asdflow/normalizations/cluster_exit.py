@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from asdflow.density import Changes, Density, Nearest, mean_of_finite, one_each
+from asdflow.compiled import compiled
+from asdflow.density import Changes, Density, Nearest, one_each
 from asdflow.normalizations import register
 from asdflow.normalizations._density import DensityNormalization, Duplicates, HeldOut
 from asdflow.references import NOBODY, References
@@ -78,24 +79,21 @@ class ClusterExit(DensityNormalization):
         percentile by a few places, and other lists follow where they have a jump between the old threshold
         and the new one.
         """
-        k, size = self.k, len(distance)
+        k = self.k
         row, place = np.nonzero(owner[index[:, :k]] != NOBODY)
         gone = index[row, place]
-        changed = _dropped(distance[row], place, k)
-        new = jumps(changed)
-        thresholds = every.percentile_without(self.percentile, gone, row, place, new)
-        moved_gone, moved_row = every.between(every.percentile(self.percentile), thresholds)
-        # A list that names the reference has changed itself, and its own list is gone.
-        other = ~np.isin(moved_gone * size + moved_row, gone * size + row)
-        other &= (moved_gone != moved_row) & (owner[moved_gone] != NOBODY)
-        moved_gone, moved_row = moved_gone[other], moved_row[other]
+        entered = jumps_entered(distance, row, place)
+        thresholds = every.percentile_without(self.percentile, gone, row, place, entered)
+        moved_gone, moved_row = every.between(every.percentile(self.percentile), thresholds, gone, row)
+        there = owner[moved_gone] != NOBODY
+        moved_gone, moved_row = moved_gone[there], moved_row[there]
         return Changes.of(
             owner[np.concatenate([gone, moved_gone])],
             np.concatenate([row, moved_row]),
             np.concatenate(
                 [
-                    mean_to_jump(changed, thresholds[gone, None], new),
-                    mean_to_jump(distance[moved_row, :k], thresholds[moved_gone, None]),
+                    means_to_jump(distance, row, place, thresholds[gone], k),
+                    means_to_jump(distance, moved_row, np.full(len(moved_row), k), thresholds[moved_gone], k),
                 ]
             ),
         )
@@ -150,7 +148,7 @@ class Jumps:
         return float(_interpolated(self.ascending[rank], self.ascending[rank + (share > 0)], share)[0])
 
     def percentile_without(
-        self, percentile: float, gone: np.ndarray, row: np.ndarray, place: np.ndarray, new: np.ndarray
+        self, percentile: float, gone: np.ndarray, row: np.ndarray, place: np.ndarray, entered: np.ndarray
     ) -> np.ndarray:
         """(R,) percentiles when each reference is left out.
 
@@ -158,38 +156,36 @@ class Jumps:
         ----------
         gone, row, place : (n,) int
             Reference `gone` is the neighbour number `place` of `row`.
-        new : (n, k - 1) float64
-            Jumps of the list of `row` without it.
+        entered : (n, 2) float64
+            As `jumps_entered` gives them.
         """
         size, last = self.every.shape[0], self.every.shape[1] - 1
         whose, away = [np.repeat(np.arange(size), last + 1)], [self.every.ravel()]
-        joined, added = [], []
-        # Dropping a neighbour joins the jumps on both of its sides, and one more comes in at the end.
-        before, behind = place > 0, place <= last
-        for some, at in ((before, place - 1), (behind, place)):
+        for some, at in ((place > 0, place - 1), (place <= last, place)):  # the jumps on both of its sides
             whose.append(gone[some])
             away.append(self.every[row[some], at[some]])
-        for some, at in ((before, place - 1), (behind, np.full(len(place), last))):
-            joined.append(gone[some])
-            added.append(new[some, at[some]])
         removed = Labelled.of(np.concatenate(whose), np.concatenate(away))
-        entered = Labelled.of(np.concatenate(joined), np.concatenate(added))
-        total = len(self.ascending) - removed.number(size) + entered.number(size)
+        added = Labelled.of(np.repeat(gone, 2), entered.ravel())
+        total = len(self.ascending) - removed.number(size) + added.number(size)
         rank, share = _position(total, percentile)
-        low, high = self._selected((rank, rank + (share > 0)), removed, entered)
+        low, high = self._selected((rank, rank + (share > 0)), removed, added)
         return np.where(total > 0, _interpolated(low, high, share), np.inf)
 
-    def between(self, old: float, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs (reference, row): the row has a jump between the old threshold and the new one."""
+    def between(
+        self, old: float, new: np.ndarray, gone: np.ndarray, row: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs (reference, other row) where the row has a jump between the old threshold and the new one.
+
+        Pairs of `gone` and `row`, whose lists have changed themselves, are left out.
+        """
         low, high = (
             np.searchsorted(self.ascending, edge(old, new), side="right") for edge in (np.minimum, np.maximum)
         )
-        gone = np.repeat(np.arange(len(new)), high - low)
-        start = np.cumsum(high - low) - (high - low)
-        at = np.arange(len(gone)) + (low - start)[gone]
-        rows = len(self.every)
-        pairs = np.unique(gone * rows + self.order[at] // self.every.shape[1])
-        return pairs // rows, pairs % rows
+        order = np.argsort(gone, kind="stable")
+        ends = np.searchsorted(gone[order], np.arange(len(new) + 1))
+        rows = self.order // self.every.shape[1]
+        pairs = np.empty((int((high - low).sum()), 2), dtype=np.int64)
+        return tuple(pairs[: _between(rows, low, high, ends, row[order], pairs)].T)
 
     def _selected(
         self, ranks: Sequence[np.ndarray], removed: Labelled, entered: Labelled
@@ -275,24 +271,87 @@ def jumps(ascending: np.ndarray) -> np.ndarray:
     return np.where(np.isinf(far), np.nan, ratio)
 
 
-def mean_to_jump(
-    ascending: np.ndarray, threshold: float | np.ndarray, of_rows: np.ndarray | None = None
+def mean_to_jump(ascending: np.ndarray, threshold: float) -> np.ndarray:
+    """(R,) mean of each row's distances before its first jump above the threshold; NaN if none is left."""
+    rows, k = np.arange(len(ascending)), ascending.shape[1]
+    return means_to_jump(ascending, rows, np.full(len(rows), k), np.full(len(rows), threshold), k)
+
+
+def means_to_jump(
+    ascending: np.ndarray, row: np.ndarray, place: np.ndarray, threshold: np.ndarray, k: int
 ) -> np.ndarray:
-    """(R,) mean of each row's distances before its first jump above the threshold; NaN if none is left.
+    """(n,) `mean_to_jump` of the first k distances of rows without the entry at a place (none: k)."""
+    result = np.empty(len(row))
+    _means_to_jump(np.ascontiguousarray(ascending), row, place, threshold, k, result)
+    return result
 
-    `of_rows` are the jumps, where they are known.
+
+def jumps_entered(ascending: np.ndarray, row: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """(n, 2) jumps that come into the list of a row when the entry at a place is dropped; NaN for none.
+
+    The entries on both of its sides become neighbours, and one more comes in at the end. Rows have one
+    distance more than the list has.
     """
-    of_rows = jumps(ascending) if of_rows is None else of_rows
-    before = np.ones(ascending.shape, dtype=bool)
-    before[:, 1:] = np.logical_and.accumulate(~(of_rows > threshold), axis=1)
-    return mean_of_finite(np.where(before, ascending, np.inf))
+    result = np.empty((len(row), 2))
+    _jumps_entered(np.ascontiguousarray(ascending), row, place, result)
+    return result
 
 
-def _dropped(ascending: np.ndarray, places: np.ndarray, k: int) -> np.ndarray:
-    """(rows, k): each row without the entry at its place, filled up by what follows, or by infinity."""
-    longer = np.concatenate([ascending[:, : k + 1], np.full((len(ascending), 1), np.inf)], axis=1)
-    step = np.arange(k) + (np.arange(k) >= places[:, None])
-    return np.take_along_axis(longer, step, axis=1)
+@compiled
+def _jumps_entered(ascending, row, place, out):
+    """Write `jumps_entered`."""
+    k = ascending.shape[1] - 1
+    for i in range(len(row)):
+        r, p = row[i], place[i]
+        for side in range(2):
+            near, far = (p - 1, p + 1) if side == 0 else (k - 1, k)
+            if near < 0 or (side == 1 and p > k - 2) or np.isinf(ascending[r, far]):
+                out[i, side] = np.nan
+            elif ascending[r, far] == ascending[r, near]:
+                out[i, side] = 1.0
+            else:
+                out[i, side] = ascending[r, far] / ascending[r, near]
+
+
+@compiled
+def _means_to_jump(ascending, row, place, threshold, k, out):
+    """Write `means_to_jump`."""
+    for i in range(len(row)):
+        total, number, before = 0.0, 0, -1.0
+        stop = min(ascending.shape[1], k + 1 if place[i] < k else k)
+        for j in range(stop):
+            if j == place[i]:
+                continue
+            distance = ascending[row[i], j]
+            if np.isinf(distance):
+                break
+            jump = 1.0 if distance == before else distance / before
+            if before >= 0 and jump > threshold[i]:
+                break
+            total += distance
+            number += 1
+            before = distance
+        out[i] = total / number if number > 0 else np.nan
+
+
+@compiled
+def _between(rows, low, high, ends, named, pairs):
+    """Write pairs of a reference and the rows of its part of the jumps, each once; returns how many.
+
+    `named[ends[g] : ends[g + 1]]` are rows that are left out for reference g, and so is g itself.
+    """
+    seen = np.full(len(low), -1)
+    found = 0
+    for g in range(len(low)):
+        seen[g] = g
+        for j in range(ends[g], ends[g + 1]):
+            seen[named[j]] = g
+        for j in range(low[g], high[g]):
+            if seen[rows[j]] != g:
+                seen[rows[j]] = g
+                pairs[found, 0], pairs[found, 1] = g, rows[j]
+                found += 1
+    return found
 
 
 def _position(total: np.ndarray, percentile: float) -> tuple[np.ndarray, np.ndarray]:
