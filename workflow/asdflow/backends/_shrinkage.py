@@ -22,26 +22,42 @@ from asdflow.references import NOBODY
 
 @dataclass(frozen=True)
 class Covariance:
-    """(1 - rho) S + rho m I, diagonal in the axes.
+    """(1 - rho) S + rho m I, in the axes diag(along) - V^T V.
 
     Attributes
     ----------
     shrinkage : float
         rho, in [0, 1].
     along : (r,) float64
-        Its eigenvalues along the axes.
+        Its eigenvalues along the axes, where V is None.
     beside : float
         Its eigenvalue off the span of the axes.
+    removed : (p, r) float64, or None
+        V.
     """
 
     shrinkage: float
     along: np.ndarray
     beside: float
+    removed: np.ndarray | None = None
 
     def squared_length(self, coordinates: np.ndarray, beside: np.ndarray) -> np.ndarray:
         """(M,) squared Mahalanobis lengths of vectors given in the axes and by what lies beside them."""
         length = (np.square(coordinates) / self.along).sum(axis=1)
+        if self.removed is not None:  # Woodbury
+            across = (coordinates / self.along) @ self.removed.T
+            length += row_dots(across, np.linalg.solve(self._small, across.T).T)
         return length + beside / self.beside if self.beside > 0 else length
+
+    @property
+    def margin(self) -> float:
+        """Share of a variance that V leaves at least: a result has lost the digits that this is below 1."""
+        return 1.0 if self.removed is None else float(np.linalg.eigvalsh(self._small)[0])
+
+    @cached_property
+    def _small(self) -> np.ndarray:
+        """(p, p): I - V diag(along)^-1 V^T."""
+        return np.eye(len(self.removed)) - (self.removed / self.along) @ self.removed.T
 
 
 def shrinkage(
@@ -58,11 +74,22 @@ def shrinkage(
 def covariance(axes: Spectrum) -> Covariance:
     """Shrunk covariance of the vectors behind the axes. Raises DataError where it is singular."""
     n, p = axes.size, axes.dimensions
-    variance = axes.scatter / n
-    rho = float(shrinkage(n, p, variance.sum(), np.square(variance).sum(), np.square(axes.squares).sum()))
-    beside = rho * variance.sum() / p
+    trace, square = _moments(axes, axes.removed, n)
+    rho = float(shrinkage(n, p, trace, square, np.square(axes.squares).sum()))
+    beside = rho * trace / p
     _require_inverse(np.array([beside]), axes, n)
-    return Covariance(rho, (1 - rho) * variance + beside, beside)
+    removed = None if axes.removed is None else np.sqrt((1 - rho) / n) * axes.removed
+    return Covariance(rho, (1 - rho) * axes.scatter / n + beside, beside, removed)
+
+
+def _moments(axes: Spectrum, removed: np.ndarray | None, n: int) -> tuple[float, float]:
+    """tr(S) and |S|^2 of n S = diag(scatter) - U^T U."""
+    trace, square = axes.scatter.sum(), np.square(axes.scatter).sum()
+    if removed is not None:
+        trace -= np.square(removed).sum()
+        square -= 2 * (np.square(removed) * axes.scatter).sum()
+        square += np.square(removed @ removed.T).sum()
+    return float(trace / n), float(square / n**2)
 
 
 @dataclass(frozen=True)
@@ -87,8 +114,14 @@ class LeftOut:
         """(n,) squared distances from a point at `offset` (r,) in the span and root `beside` off it."""
         w = self.z - offset
         cross = row_dots(w, self._scaled)
-        np.square(w, out=w)
-        plain = row_dots(w, self._inverse)
+        if self.axes.removed is None:
+            np.square(w, out=w)
+            plain = row_dots(w, self._inverse)
+        else:
+            scaled = self._inverse * w
+            across = scaled @ self.axes.removed.T
+            plain = row_dots(w, scaled) + row_dots(across, self._solved(across))
+            cross = cross + row_dots(across, self._solved(self._across))
         if beside > 0:
             plain = plain + beside / self.c2
         return plain + self.c3 * cross**2 / (1 - self.c3 * self._own)  # Sherman-Morrison
@@ -108,7 +141,28 @@ class LeftOut:
     @cached_property
     def _own(self) -> np.ndarray:
         """(n,) z^T (c1 S + c2 I)^-1 z."""
-        return row_dots(self._scaled, self.z)
+        own = row_dots(self._scaled, self.z)
+        return own if self.axes.removed is None else own + row_dots(self._across, self._solved(self._across))
+
+    @cached_property
+    def _across(self) -> np.ndarray:
+        """(n, p) U (c1 diag(scatter) / R + c2 I)^-1 z."""
+        return self._scaled @ self.axes.removed.T
+
+    def _solved(self, across: np.ndarray) -> np.ndarray:
+        """(n, p): (R / c1 I - U (c1 diag(scatter) / R + c2 I)^-1 U^T)^-1 of each of these (Woodbury)."""
+        return np.linalg.solve(self._small, across[..., None])[..., 0]
+
+    @cached_property
+    def _small(self) -> np.ndarray:
+        """(n, p, p) the matrices of `_solved`."""
+        u = self.axes.removed
+        first, second = np.tril_indices(len(u))
+        values = self._inverse @ (u[first] * u[second]).T
+        result = np.empty((len(self.z), len(u), len(u)))
+        result[:, first, second] = result[:, second, first] = -values
+        result[:, np.arange(len(u)), np.arange(len(u))] += (self.axes.size / self.c1)[:, None]
+        return result
 
 
 def left_out(axes: Spectrum, count: int | None = None) -> LeftOut:
@@ -120,12 +174,15 @@ def left_out(axes: Spectrum, count: int | None = None) -> LeftOut:
     """
     size, p = axes.size, axes.dimensions
     n = size - 1
-    variance, z, g = axes.scatter / size, axes.coordinates[:count], axes.squares[:count]
+    z, g = axes.coordinates[:count], axes.squares[:count]
     _require_others(n)
     a, b = size / n, size / n**2
-    zsz = np.square(z) @ variance
-    trace = a * variance.sum() - b * g
-    square = a**2 * np.square(variance).sum() - 2 * a * b * zsz + (b * g) ** 2
+    of_all = _moments(axes, axes.removed, size)
+    zsz = np.square(z) @ (axes.scatter / size)
+    if axes.removed is not None:
+        zsz -= np.square(z @ axes.removed.T).sum(axis=1) / size
+    trace = a * of_all[0] - b * g
+    square = a**2 * of_all[1] - 2 * a * b * zsz + (b * g) ** 2
     # |z_j + z_i / n|^4 summed over j != i, expanded; the sum of the z_j is zero.
     dot = z @ (axes.squares @ axes.coordinates)
     fourth = (
@@ -173,10 +230,7 @@ def _without_rows(
     _require_others(n)
     removed = axes.coordinates[rows]
     u = np.concatenate([removed, shift[None] / np.sqrt(n)])
-    trace = (axes.scatter.sum() - np.square(u).sum()) / n
-    square = (
-        np.square(axes.scatter).sum() - 2 * (np.square(u) * axes.scatter).sum() + np.square(u @ u.T).sum()
-    ) / n**2
+    trace, square = _moments(axes, u, n)
     lengths = axes.squares + 2 / n * along + np.square(shift).sum() / n**2
     fourth = np.square(lengths).sum() - np.square(lengths[rows]).sum()
     rho = float(shrinkage(n, p, trace, square, fourth))

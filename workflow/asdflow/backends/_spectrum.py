@@ -31,7 +31,7 @@ Projection = Callable[[Points], tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Axes of R vectors around their mean.
+    """Axes of R vectors around their mean, or axes in which their scatter is diagonal but for few vectors.
 
     Attributes
     ----------
@@ -42,12 +42,15 @@ class Spectrum:
     dimensions : int
         Dimensions D of the space.
     projection : callable
+    removed : (p, r) float64, or None
+        U where Z^T Z = diag(scatter) - U^T U: the vectors are a `part` of those whose axes these are.
     """
 
     scatter: np.ndarray
     coordinates: np.ndarray
     dimensions: int
     projection: Projection
+    removed: np.ndarray | None = None
 
     @property
     def size(self) -> int:
@@ -69,6 +72,19 @@ class Spectrum:
     def squares(self) -> np.ndarray:
         """(R,) squared distances from the mean."""
         return row_dots(self.coordinates, self.coordinates)
+
+    def part(self, rows: np.ndarray) -> Spectrum:
+        """Of some of the vectors, around their own mean, in these axes."""
+        gone = np.delete(self.coordinates, rows, axis=0)
+        shift = gone.sum(axis=0)
+        mean = -shift / len(rows)  # all vectors sum to zero
+        removed = np.concatenate([gone, shift[None] / np.sqrt(len(rows))])
+
+        def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
+            along, beside = self.project(points)
+            return along - mean, beside
+
+        return Spectrum(self.scatter, self.coordinates[rows] - mean, self.dimensions, project, removed)
 
 
 def of_references(references: References) -> Spectrum:

@@ -16,7 +16,12 @@ from asdflow.backends._shrinkage import Covariance, covariance, left_out, own_di
 from asdflow.backends._spectrum import Spectrum, of_references, spectrum
 from asdflow.bank import SOURCE, TARGET, Bank, Queries
 from asdflow.mixtures import plain
-from asdflow.references import References
+from asdflow.references import References, of_bank
+
+#: Target clips that are taken out of the axes of a bank, at most; beyond, the source clips have their own.
+FEW = 32
+#: Least share of a variance that may be left where target clips are taken out: as many digits are lost.
+MARGIN = 1e-4
 
 
 @register("mahalanobis")
@@ -70,12 +75,21 @@ class Mahalanobis(Backend):
         require_both_domains("backend mahalanobis (selective)", references.domain)
         bank = references.bank
         source = np.flatnonzero(bank.domain == SOURCE)
-        axes = bank.remember("source spectrum", lambda: spectrum(bank, source))
+        axes = bank.remember("source spectrum", lambda: _of_source(bank, source))
         target = np.flatnonzero(references.domain == TARGET)
         recipe = plain(references).take(target)
         return FittedSelective(
             bank, axes, covariance(axes), Means(bank, recipe.matrix(bank.size), recipe.owners)
         )
+
+
+def _of_source(bank: Bank, source: np.ndarray) -> Spectrum:
+    """Axes of the source clips: those of the bank less its few target clips, where no digits are lost so."""
+    if bank.size - len(source) <= FEW:
+        axes = of_references(of_bank(bank)).part(source)
+        if covariance(axes).margin > MARGIN:
+            return axes
+    return spectrum(bank, source)
 
 
 @dataclass(frozen=True)
