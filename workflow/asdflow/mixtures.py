@@ -12,7 +12,6 @@ import numpy as np
 
 from asdflow.bank import Queries
 from asdflow.clustering import canonical_order
-from asdflow.linear import product
 from asdflow.mixed_distances import (
     ROUNDING,
     UNIT,
@@ -24,11 +23,11 @@ from asdflow.mixed_distances import (
     in_units,
     squared,
 )
-from asdflow.mixing import blocks
-from asdflow.neighbours import Neighbours, as_slice
+from asdflow.neighbours import Neighbours
+from asdflow.parents import Parents
 from asdflow.recipes import Recipe
 from asdflow.references import ALL, ANY, MOST, Pairs, References, of_bank
-from asdflow.runs import Found, Runs
+from asdflow.runs import Found
 
 #: Rows of more parents than this are computed by a matrix product.
 FEW = 2
@@ -54,7 +53,7 @@ class MixedReferences(References):
     def __init__(self, references: References, recipe: Recipe) -> None:
         self.bank, self.recipe = references.bank, recipe
         self.size, self.domain, self.owners = recipe.size, recipe.domain, recipe.owners
-        self._blocks = list(blocks(recipe, references.bank.size))
+        self.parents = Parents.of(recipe, references.bank.size)
         self._known: dict = {}
 
     @property
@@ -74,35 +73,31 @@ class MixedReferences(References):
 
     def mixed(self, rows: np.ndarray) -> np.ndarray:
         """(R, n) weighted means of (N, n) rows of the clips."""
-        result = np.empty((self.size, rows.shape[1]))
-        self._sums(rows.T, result.T)
-        return result
+        return self.parents.mixed(rows, self.parents.many @ rows)
 
     def to(
         self, queries: Queries, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
     ) -> np.ndarray:
         """(bands, rows, R) distances."""
-        return self._mixed(queries.distances(metric, bands)[which, rows], metric, bands, which)
+        return self._mixed(queries, metric, bands, rows, which)
 
     def from_bank(
         self, metric: str, bands: int = 1, rows: slice = slice(None), which: slice = ALL
     ) -> np.ndarray:
         """(bands, rows, R) distances."""
-        return self._mixed(self.bank.distances(metric, bands)[which, rows], metric, bands, which)
+        return self._mixed(None, metric, bands, rows, which)
 
     def between(
         self, metric: str, bands: int = 1, rows: slice | np.ndarray = slice(None), which: slice = ALL
     ) -> np.ndarray:
         """(bands, rows, R) distances: a reference is as far from a clip as the mean of its parents is."""
         chosen = np.arange(self.size)[rows]
-        part, h = self.recipe.take(chosen), self._offsets(metric, bands)[which]
-        known = self.bank.distances(metric, bands)[which]
+        numbers, h = np.arange(bands)[which], self._offsets(metric, bands)[which]
         rescaled = self.recipe.rescaled
-        result = np.empty((len(known), len(chosen), self.size))
-        for of_band, offsets, out in zip(known, h, result, strict=True):
-            rows = np.empty((len(chosen), self.bank.size))
-            _mix_rows(part, of_band, metric, rows)
-            self._sums(rows, out)
+        result = np.empty((len(numbers), len(chosen), self.size))
+        for band, offsets, out in zip(numbers, h, result, strict=True):
+            to_clips = self._to_clips(chosen, metric, bands, band)
+            out[...] = self.parents.values(to_clips, self._to_many(chosen, metric, bands, band))
             between(out, (offsets[chosen, None], offsets), (rescaled[chosen, None], rescaled), metric)
         return result
 
@@ -127,8 +122,8 @@ class MixedReferences(References):
         if not len(clips):
             return result
         h, rescaled = self._offsets(metric, bands)[which], self.recipe.rescaled[references]
-        for band, known in enumerate(self.bank.distances(metric, bands)[which]):
-            square = self._squares_to(known, clips, references, metric, h[band])
+        for band, number in enumerate(np.arange(bands)[which]):
+            square = self._squares_to(clips, references, metric, bands, number)
             away = square / np.square(1 - weight)
             if metric == "euclidean":
                 result[band, clips - start, references] = np.sqrt(away)
@@ -164,12 +159,14 @@ class MixedReferences(References):
             if change is not None:
                 scale, shift = change[0][band] * scale, change[0][band] * shift + change[1][band]
             gone = None if clips is not None else self._left_out_pairs(without, band)
+            of_many = self._of_many(clips, metric, bands, band)
             parts.append(
                 self._by_domain.nearest(
                     lambda rows, out, known=known: in_units(known[rows], metric, out),
                     known.shape,
                     (UNIT[metric] * scale, shift),
                     k,
+                    of_many=of_many,
                     gone=gone,
                     least=in_units(least[band], metric),
                 )
@@ -205,15 +202,15 @@ class MixedReferences(References):
         h, rescaled = self._offsets(metric, bands), self.recipe.rescaled
         for band, known in enumerate(self.bank.distances(metric, bands)):
 
-            def mixed(rows: slice, out: np.ndarray, known=known) -> np.ndarray:
-                _mix_rows(self.recipe.take(rows), known, metric, out)
-                return out
+            def mixed(rows: slice, out: np.ndarray, band: int = band) -> np.ndarray:
+                return self._to_clips(rows, metric, bands, band, out)
 
             number = self._in_one.nearest(
                 mixed,
                 (self.size, self.bank.size),
                 from_means(h[band], rescaled, metric),
                 count,
+                of_many=self._to_many(everything, metric, bands, band),
                 gone=(everything, everything),
             )[ANY].number
             total = _total(self.recipe, known, metric, number)
@@ -222,9 +219,6 @@ class MixedReferences(References):
             order = np.argsort(total, axis=1, kind="stable")
             index[band], distance[band] = (np.take_along_axis(part, order, 1) for part in (number, total))
         return Neighbours(index, distance)
-
-    def _in_runs(self, group: np.ndarray) -> Runs:
-        return Runs.of(self.recipe, self.bank.size, group)
 
     @cached_property
     def _partly_owned(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -247,73 +241,68 @@ class MixedReferences(References):
         return clip[order], np.concatenate(references)[order], np.concatenate(shares)[order]
 
     def _squares_to(
-        self, known: np.ndarray, clips: np.ndarray, references: np.ndarray, metric: str, h: np.ndarray
+        self, clips: np.ndarray, references: np.ndarray, metric: str, bands: int, band: int
     ) -> np.ndarray:
-        """(n,) squared distances of clips to references, pair by pair, from (N, N) distances."""
-        different, place = np.unique(clips, return_inverse=True)
+        """(n,) squared distances of clips of the bank to references, pair by pair."""
+        known = in_units(self.bank.distances(metric, bands)[band], metric)
         wanted, column = np.unique(references, return_inverse=True)
-        dense = self.recipe.take(wanted).matrix(self.bank.size)
-        rows = known[as_slice(different)]
-        total = product(in_units(rows, metric), dense)[place, column] * UNIT[metric]
-        square = total - h[references]
+        means = self.parents.take(wanted).values(known, self._of_many(None, metric, bands, band))
+        total = means[clips, column] * UNIT[metric]
+        square = total - self._offsets(metric, bands)[band][references]
         square[square <= ROUNDING * np.abs(total)] = 0.0
         return square
 
     def _lists(self, metric: str, bands: int) -> dict:
         return self._known.setdefault(("lists", metric, bands), {})
 
-    def _mixed(self, distances: np.ndarray, metric: str, bands: int, which: slice) -> np.ndarray:
-        """(bands, M, N) distances to clips to (bands, M, R) distances to the references."""
-        h = self._offsets(metric, bands)[which]
-        result = np.empty((*distances.shape[:2], self.size))
-        for band, of_band in enumerate(distances):
-            square = in_units(of_band, metric)
-            scale, shift = from_clips(h[band], self.recipe.rescaled, metric)
-            values = self._in_one.values(square, (UNIT[metric] * scale, shift))
-            result[band] = from_units(values, metric)
+    def _mixed(self, clips: Queries | None, metric: str, bands: int, rows: slice, which: slice) -> np.ndarray:
+        """(bands, rows, R) distances of clips (None: of the bank) to the references."""
+        known = (clips or self.bank).distances(metric, bands)
+        result = np.empty((len(known[which]), len(known[0, rows]), self.size))
+        for out, band in zip(result, np.arange(bands)[which], strict=True):
+            scale, shift = from_clips(self._offsets(metric, bands)[band], self.recipe.rescaled, metric)
+            square, of_many = in_units(known[band, rows], metric), self._of_many(clips, metric, bands, band)
+            values = self.parents.values(square, of_many[rows], (UNIT[metric] * scale, shift))
+            out[...] = from_units(values, metric)
         return result
 
-    def _sums(self, square: np.ndarray, result: np.ndarray) -> None:
-        """Write sum_p w_p |x - b_p|^2 into (M, R), from (M, N) squared distances."""
-        for block in self._blocks:
-            out = result[:, block.columns]
-            block.write(square, out)
-            if not isinstance(block.columns, slice):
-                result[:, block.columns] = out
+    def _of_many(self, clips: Queries | None, metric: str, bands: int, band: int) -> np.ndarray:
+        """(M, n) mean squared distances, in units, to the parents of the references of many clips."""
+        asked = clips or self.bank
+        return asked.remember(
+            ("of many", self, metric, bands, band),
+            lambda: self.parents.of_many(in_units(asked.distances(metric, bands)[band], metric)),
+        )
+
+    def _to_clips(
+        self, rows: slice | np.ndarray, metric: str, bands: int, band: int, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(rows, N) mean squared distances of the parents of references to the clips, in `out` if given."""
+        known, of_many = self.bank.distances(metric, bands)[band], self._of_many(None, metric, bands, band)
+        part = self.parents.take(rows)
+        result = part.mixed(known, of_many.T, squares=metric == "euclidean", out=out)
+        result *= UNIT[metric]
+        return result
+
+    def _to_many(self, rows: slice | np.ndarray, metric: str, bands: int, band: int) -> np.ndarray:
+        """(rows, n) mean squared distances of the parents of references to those of many clips."""
+        of_many = self._of_many(None, metric, bands, band)
+        return UNIT[metric] * self.parents.take(rows).mixed(of_many, self.parents.of_many(of_many.T))
 
     def _offsets(self, metric: str, bands: int) -> np.ndarray:
-        """(bands, R): h of every reference."""
+        """(bands, R): h = 1/2 sum_pq w_p w_q |b_p - b_q|^2 of every reference."""
         key = ("offsets", metric, bands)
         if key not in self._known:
-            h = np.zeros((bands, self.size))
+            h, parents = np.zeros((bands, self.size)), self.parents
+            two, many = np.flatnonzero(parents.common >= 0), np.flatnonzero(parents.other >= self.bank.size)
+            share = parents.share[two]
             for band, known in enumerate(self.bank.distances(metric, bands)):
-                for block in self._blocks:
-                    h[band, block.columns] = block.offsets(known, metric)
+                apart = squared(known[parents.common[two], parents.other[two]], metric)
+                h[band, two] = share * (1 - share) * apart
+                across = self._of_many(None, metric, bands, band)
+                h[band, many] = 0.5 * UNIT[metric] * np.einsum("rn,nr->r", parents.many, across)
             self._known[key] = h
         return self._known[key]
-
-
-def _mix_rows(recipe: Recipe, distances: np.ndarray, metric: str, out: np.ndarray) -> None:
-    """Write for each reference the weighted mean of its parents' squared distances to the clips: (R, N)."""
-    used = np.flatnonzero((recipe.weights != 0).any(axis=0))
-    if len(used) > FEW:
-        out[...] = product(recipe.matrix(len(distances)), squared(distances, metric))  # which is symmetric
-        return
-    np.take(distances, recipe.parents[:, used[0]], axis=0, out=out, mode="clip")
-    in_units(out, metric, out)
-    weights = UNIT[metric] * recipe.weights
-    some = weights[:, used[0]]
-    if (some != 1).any():
-        out *= some[:, None]
-    for p in used[1:]:
-        some = np.flatnonzero(weights[:, p])
-        more = distances.take(recipe.parents[some, p], axis=0)
-        more = in_units(more, metric, more)
-        more *= weights[some, p, None]
-        if len(some) == len(out):
-            out += more
-        else:
-            out[some] += more
 
 
 def _total(recipe: Recipe, distances: np.ndarray, metric: str, others: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 from asdflow.bank import Bank, Queries
 from asdflow.mixed_distances import squared
 from asdflow.neighbours import Neighbours, as_slice, nearest_others, smallest
+from asdflow.parents import Parents
 from asdflow.recipes import NOBODY
 from asdflow.runs import Found, Runs
 from asdflow.tiles import nearest_by_tiles
@@ -255,7 +256,12 @@ class References:
         return self._in_runs(np.full(self.size, ANY))
 
     def _in_runs(self, group: np.ndarray) -> Runs:
-        return Runs.of_clips(group)
+        return Runs.of(self.parents, group)
+
+    @cached_property
+    def parents(self) -> Parents:
+        """What the references are made of."""
+        return Parents.of_clips(self.size)
 
     def _tiled(
         self, clips: Queries | None, metric: str, bands: int, k: int, groups: Mapping[int, Any]

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asdflow.compiled import compiled
-from asdflow.linear import BLOCK, product
-from asdflow.recipes import NOBODY, Recipe
+from asdflow.parents import Parents, widened
 
 #: Values of the points of one batch.
 BATCH = 2**16
@@ -52,85 +51,43 @@ class Found:
 
 @dataclass(frozen=True)
 class Runs:
-    """References of two clips at most, or of many, in runs of one group with one common clip.
+    """References in runs of one group with one common parent.
 
     Attributes
     ----------
     reference : (R,) int
         Numbers of the references, run by run.
-    other : (R,) uint64
-        Column of the other parent, or of the only one. References of many clips have columns of their own.
-    share : (R,) float64
-        Weight of the common parent; 0 where there is none.
-    common : (runs,) int
-        Column of the common parent; -1 where there is none.
+    parents : Parents
+        In that order.
     ends : (runs + 1,) uint64
         Where the runs begin, and where the last one ends.
     straight : (runs,) bool
-        The columns of the other parents follow each other: they are read faster than scattered ones.
+        The other parents follow each other: their columns are read faster than scattered ones.
     group : (runs,) int
         Place of a run's group in `names`.
     names : (groups,) int
-    many : (n, N) float64
-        Weights of the references that have columns of their own.
     """
 
     reference: np.ndarray
-    other: np.ndarray
-    share: np.ndarray
-    common: np.ndarray
+    parents: Parents
     ends: np.ndarray
     straight: np.ndarray
     group: np.ndarray
     names: np.ndarray
-    many: np.ndarray
 
     @classmethod
-    def of_clips(cls, group: np.ndarray) -> Runs:
-        """Of references that are the clips themselves; `group` (R,) int, of each of them."""
-        alone = np.arange(len(group))[:, None]
-        none = np.full(alone.shape, NOBODY)
-        recipe = Recipe(alone, np.ones(alone.shape), none, np.zeros(len(group), dtype=bool), None)
-        return cls.of(recipe, len(group), group)
-
-    @classmethod
-    def of(cls, recipe: Recipe, size: int, group: np.ndarray) -> Runs:
-        """Of references mixed of `size` clips; `group` (R,) int, of each reference."""
-        used = np.count_nonzero(recipe.weights, axis=1)
-        heavy = np.argsort(recipe.weights == 0, axis=1, kind="stable")[:, :2]
-        parents, weights = (
-            np.take_along_axis(part, heavy, axis=1) for part in (recipe.parents, recipe.weights)
-        )
-        common, share = np.where(used == 2, parents[:, 0], -1), np.where(used == 2, weights[:, 0], 0.0)
-        other = np.where(used == 2, parents[:, -1], parents[:, 0])
-        many = np.flatnonzero(used > 2)
-        other[many] = size + np.arange(len(many))
+    def of(cls, parents: Parents, group: np.ndarray) -> Runs:
+        """`group` (R,) int, of each reference."""
         names, group = np.unique(group, return_inverse=True)
-        order = np.lexsort((np.arange(len(used)), common, group))
-        new = (np.diff(common[order]) != 0) | (np.diff(group[order]) != 0)
+        order = np.lexsort((np.arange(len(group)), parents.common, group))
+        parents = parents.take(order)
+        new = (np.diff(parents.common) != 0) | (np.diff(group[order]) != 0)
         starts = np.concatenate([[0], np.flatnonzero(new) + 1])
-        follows = np.concatenate([np.diff(other[order]) == 1, [True]])
+        follows = np.concatenate([np.diff(parents.other) == 1, [True]])
         follows[starts[1:] - 1] = True
-        return cls(
-            order,
-            other[order].astype(np.uint64),
-            share[order],
-            common[order[starts]],
-            np.append(starts, len(order)).astype(np.uint64),
-            np.logical_and.reduceat(follows, starts),
-            group[order[starts]],
-            names,
-            recipe.take(many).matrix(size),
-        )
-
-    def values(self, square: np.ndarray, affine: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        """(M, R) values of all references; parameters as of `nearest`, `square` (M, N)."""
-        values = np.empty((len(square), len(self.reference)))
-        factors = self._factors(affine)
-        _all_values(self._widened(square), self.common, self.ends, self.other, *factors, values)
-        result = np.empty_like(values)
-        result[:, self.reference] = values
-        return result
+        ends = np.append(starts, len(order)).astype(np.uint64)
+        straight = np.logical_and.reduceat(follows, starts)
+        return cls(order, parents, ends, straight, group[order[starts]], names)
 
     def nearest(
         self,
@@ -139,6 +96,7 @@ class Runs:
         affine: tuple[np.ndarray, np.ndarray],
         k: int,
         *,
+        of_many: np.ndarray | None = None,
         gone: Entries | None = None,
         least: np.ndarray | None = None,
     ) -> dict[int, Found]:
@@ -153,6 +111,8 @@ class Runs:
         affine : (R,) and (R,) float64
             What the mean squared distance to the parents of a reference is multiplied by, at least 0, and
             what is then taken off, for its value.
+        of_many : (M, n) float64
+            Mean squared distances to the parents of the references of many clips, if there are any.
         gone : optional
             Points, ascending, and references whose value is infinite.
         least : (M,) float64, optional
@@ -160,32 +120,35 @@ class Runs:
             default: the smallest of its row.
         """
         count, clips = shape
-        factors = self._factors(affine)
-        bounds = self._least(*factors)
+        scale, shift = (part[self.reference] for part in affine)
+        factors = self.parents.factors((scale, shift))
+        starts = self.ends[:-1].astype(np.int64)
+        common, other = self.parents.common[starts], self.parents.other.astype(np.uint64)
+        bounds = self._least(starts, *factors)
         place = np.empty(len(self.reference), dtype=np.int64)
         place[self.reference] = np.arange(len(place))
         rows, references = gone if gone is not None else (np.zeros(0, dtype=np.int64),) * 2
         taken, ends = place[references], np.searchsorted(rows, np.arange(count + 1))
         value = np.full((count, len(self.names), k), np.inf)
         number = np.zeros(value.shape, dtype=np.int64)
-        bounded = (self.common >= 0).any()
-        step = max(BLOCK if len(self.many) else 1, BATCH // clips)
-        memory = np.empty((step, clips))
+        step = max(1, BATCH // clips)
+        memory, nothing = np.empty((step, clips)), np.zeros((count, 0))
+        of_many = nothing if of_many is None else of_many
         for start in range(0, count, step):
             some = slice(start, min(start + step, count))
-            known = self._widened(square(some, memory[: some.stop - start]))
+            known = square(some, memory[: some.stop - start])
             smallest = np.zeros(len(known)) if least is None else least[some]
-            if bounded and least is None:
-                smallest = known[:, :clips].min(axis=1)
+            if least is None and (common >= 0).any():
+                smallest = known.min(axis=1)
             _search(
-                known,
+                widened(known, of_many[some]),
                 smallest,
-                self.common,
+                common,
                 self.ends,
                 self.straight,
                 self.group,
                 bounds,
-                self.other,
+                other,
                 *factors,
                 ends[start : some.stop + 1],
                 taken,
@@ -195,20 +158,10 @@ class Runs:
         number = self.reference[number]
         return {int(one): Found(value[:, g], number[:, g]) for g, one in enumerate(self.names)}
 
-    def _widened(self, square: np.ndarray) -> np.ndarray:
-        """(M, N) squared distances, and those of the references that have columns of their own."""
-        if not len(self.many):
-            return square
-        return np.concatenate([square, product(square, self.many)], axis=1)
-
-    def _factors(self, affine: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(R,) factors of the distances to the other and to the common parent, and shifts."""
-        scale, shift = (part[self.reference] for part in affine)
-        return (1 - self.share) * scale, self.share * scale, shift
-
-    def _least(self, of_other: np.ndarray, of_common: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    def _least(
+        self, starts: np.ndarray, of_other: np.ndarray, of_common: np.ndarray, shift: np.ndarray
+    ) -> np.ndarray:
         """(runs, 3) least factors, and the largest shift."""
-        starts = self.ends[:-1].astype(np.int64)
         parts = np.minimum.reduceat(of_other, starts), np.minimum.reduceat(of_common, starts)
         return np.stack([*parts, np.maximum.reduceat(shift, starts)], axis=1)
 
@@ -225,16 +178,6 @@ def insert(rows, values, best):
             at -= 1
         if at < k:
             best[row, at] = values[i]
-
-
-@compiled
-def _all_values(square, common, ends, other, of_other, of_common, shift, out):
-    """Write the values of all rows and references; arguments as of `_search`."""
-    for row in range(len(square)):
-        for run in range(len(common)):
-            to_common = square[row, common[run]] if common[run] >= 0 else 0.0
-            for i in range(ends[run], ends[run + 1]):
-                out[row, i] = of_other[i] * square[row, other[i]] + of_common[i] * to_common - shift[i]
 
 
 @compiled
