@@ -48,7 +48,7 @@ def test_several_vectors_removed(spectrum, number):
     removed = draw.normal(size=(5, 40)) * np.sqrt(value / 40)
     removed *= np.sqrt(0.7 / np.linalg.eigvalsh((removed / value) @ removed.T)[-1])
     z = draw.normal(size=40) * np.sqrt(value)
-    found = Removal.of(value, removed).behind(z, number)
+    found = Removal(value, removed).behind(z, number)
     expected = decomposed(np.diag(value) - removed.T @ removed, z, number)
     assert found[0] == pytest.approx(expected[0], rel=1e-9, abs=1e-11 * np.square(z).sum())
     assert found[1] == pytest.approx(expected[1], rel=1e-11)

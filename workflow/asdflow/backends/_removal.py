@@ -40,12 +40,6 @@ class Removal:
     removed: np.ndarray
     _known: dict[int, float] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, value: np.ndarray, vectors: np.ndarray) -> Removal:
-        """diag(value) less the sum of v v^T: the vectors are many, but span little."""
-        square, axes = np.linalg.eigh(vectors @ vectors.T)
-        return cls(value, axes[:, square > 1e-14 * square[-1]].T @ vectors)
-
     @cached_property
     def _pairs(self) -> np.ndarray:
         """(p (p + 1) / 2, r): products of every two removed rows, each once."""

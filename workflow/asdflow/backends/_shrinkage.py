@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from asdflow.backends._spectrum import Spectrum
+from asdflow.backends._spectrum import Missing, Spectrum
 from asdflow.errors import DataError
 from asdflow.linear import row_dots
 from asdflow.references import NOBODY
@@ -208,31 +208,25 @@ def own_distances(axes: Spectrum, owners: np.ndarray, clips: int) -> np.ndarray:
     owned = np.bincount(owners[owners != NOBODY], minlength=clips)
     result = left_out(axes, clips).own_distance()
     several = np.flatnonzero(owned > 1)
-    rows = [np.flatnonzero((owners == clip).any(axis=1)) for clip in several]
-    if not rows:
+    missing = [axes.without(np.flatnonzero((owners == clip).any(axis=1))) for clip in several]
+    if not missing:
         return result
-    shifts = np.stack([axes.coordinates[some].sum(axis=0) for some in rows])
-    along = axes.coordinates @ shifts.T
-    for clip, some, shift, dots in zip(several, rows, shifts, along.T, strict=True):
-        result[clip] = _without_rows(axes, some, axes.coordinates[clip], shift, dots)
+    along = axes.coordinates @ np.stack([one.shift for one in missing]).T
+    for clip, one, dots in zip(several, missing, along.T, strict=True):
+        result[clip] = _without(axes, one, axes.coordinates[clip], dots)
     return result
 
 
-def _without_rows(
-    axes: Spectrum, rows: np.ndarray, point: np.ndarray, shift: np.ndarray, along: np.ndarray
-) -> float:
+def _without(axes: Spectrum, missing: Missing, point: np.ndarray, along: np.ndarray) -> float:
     """Squared distance of a point in the span from the mean of all vectors but some, by Woodbury's identity.
 
-    The scatter that remains is T - U^T U, U the vectors removed and, for the shift of the mean, their sum
-    divided by the root of how many remain. `shift` is that sum, `along` (R,) its products with all vectors.
+    `along` (R,) are the products of what is missing in sum with all vectors.
     """
-    n, p = axes.size - len(rows), axes.dimensions
+    n, p, u, shift = axes.size - len(missing.rows), axes.dimensions, missing.removed, missing.shift
     _require_others(n)
-    removed = axes.coordinates[rows]
-    u = np.concatenate([removed, shift[None] / np.sqrt(n)])
     trace, square = _moments(axes, u, n)
     lengths = axes.squares + 2 / n * along + np.square(shift).sum() / n**2
-    fourth = np.square(lengths).sum() - np.square(lengths[rows]).sum()
+    fourth = np.square(lengths).sum() - np.square(lengths[missing.rows]).sum()
     rho = float(shrinkage(n, p, trace, square, fourth))
     beside = rho * trace / p
     _require_inverse(np.array([beside]), axes, n)

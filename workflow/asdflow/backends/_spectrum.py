@@ -29,6 +29,24 @@ NOISE = 1e-13
 Projection = Callable[[Points], tuple[np.ndarray, np.ndarray]]
 
 
+@dataclass(frozen=True)
+class Missing:
+    """Vectors that are taken away from those of a spectrum.
+
+    Attributes
+    ----------
+    rows : (m,) int
+    shift : (r,) float64
+        Their sum.
+    removed : (p, r) float64
+        U: the scatter that remains, about the mean that remains, is diag(scatter) - U^T U.
+    """
+
+    rows: np.ndarray
+    shift: np.ndarray
+    removed: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
 class Spectrum:
     """Axes of R vectors around their mean, or axes in which their scatter is diagonal but for few vectors.
@@ -44,6 +62,8 @@ class Spectrum:
     projection : callable
     removed : (p, r) float64, or None
         U where Z^T Z = diag(scatter) - U^T U: the vectors are a `part` of those whose axes these are.
+    recipe : Recipe, or None
+        How the vectors are mixed from the first of them, which are the bank's clips; None: these are all.
     """
 
     scatter: np.ndarray
@@ -51,6 +71,7 @@ class Spectrum:
     dimensions: int
     projection: Projection
     removed: np.ndarray | None = None
+    recipe: Recipe | None = None
 
     @property
     def size(self) -> int:
@@ -73,18 +94,44 @@ class Spectrum:
         """(R,) squared distances from the mean."""
         return row_dots(self.coordinates, self.coordinates)
 
+    def without(self, rows: np.ndarray) -> Missing:
+        """What is missing without some of the vectors; backends share it."""
+        key = rows.tobytes()
+        if key not in self._missing:
+            self._missing[key] = self._found_missing(rows)
+        return self._missing[key]
+
+    @cached_property
+    def _missing(self) -> dict[bytes, Missing]:
+        return {}
+
+    def _found_missing(self, rows: np.ndarray) -> Missing:
+        left = self.size - len(rows)
+        if self.recipe is None:
+            gone = self.coordinates[rows]
+            shift = gone.sum(axis=0)
+            return Missing(rows, shift, np.concatenate([gone, shift[None] / np.sqrt(left)]))
+        # However many they are, they are made of few clips.
+        weights = self.recipe.take(rows).matrix(int(self.recipe.parents.max()) + 1)
+        used = np.flatnonzero(weights.any(axis=0))
+        weights, clips = weights[:, used], self.coordinates[used]
+        total = weights.sum(axis=0)
+        square, axes = np.linalg.eigh(weights.T @ weights + np.outer(total, total) / left)
+        kept = square > 1e-14 * square[-1]
+        return Missing(rows, total @ clips, (axes[:, kept] * np.sqrt(square[kept])).T @ clips)
+
     def part(self, rows: np.ndarray) -> Spectrum:
         """Of some of the vectors, around their own mean, in these axes."""
-        gone = np.delete(self.coordinates, rows, axis=0)
-        shift = gone.sum(axis=0)
-        mean = -shift / len(rows)  # all vectors sum to zero
-        removed = np.concatenate([gone, shift[None] / np.sqrt(len(rows))])
+        missing = self.without(np.delete(np.arange(self.size), rows))
+        mean = -missing.shift / len(rows)  # all vectors sum to zero
 
         def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
             along, beside = self.project(points)
             return along - mean, beside
 
-        return Spectrum(self.scatter, self.coordinates[rows] - mean, self.dimensions, project, removed)
+        return Spectrum(
+            self.scatter, self.coordinates[rows] - mean, self.dimensions, project, missing.removed
+        )
 
 
 def of_references(references: References) -> Spectrum:
@@ -169,7 +216,7 @@ def _mixed(whole: Spectrum, references: MixedReferences) -> Spectrum:
         lost = np.square(away).sum(axis=1) - np.square(along).sum(axis=1)
         return along, beside + np.maximum(lost, 0.0)
 
-    return Spectrum(values, coordinates, whole.dimensions, project)
+    return Spectrum(values, coordinates, whole.dimensions, project, recipe=references.recipe)
 
 
 def _scatter(whole: Spectrum, recipe: Recipe, mean: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._downdate import Cut, poles
 from asdflow.backends._points import Points
 from asdflow.backends._removal import Removal
-from asdflow.backends._spectrum import Spectrum, of_references
+from asdflow.backends._spectrum import Missing, Spectrum, of_references
 from asdflow.bank import Queries
 from asdflow.errors import ConfigError, DataError
 from asdflow.references import NOBODY, References
@@ -116,27 +116,25 @@ class FittedPCAResidual(Fitted):
         number = self.backend.kept(axes.scatter, axes.scatter.sum())
         for clip in several:
             rows = np.flatnonzero((owners == clip).any(axis=1))
-            result[clip], number = self._without_rows(rows, axes.coordinates[clip], number)
+            result[clip], number = self._without(axes.without(rows), axes.coordinates[clip], number)
         return np.maximum(result, 0.0)
 
-    def _without_rows(self, rows: np.ndarray, point: np.ndarray, number: int) -> tuple[float, int]:
+    def _without(self, missing: Missing, point: np.ndarray, number: int) -> tuple[float, int]:
         """Squared residual of a point in the span from the subspace of the references but some, and its axes.
 
         `number` is where the search for how many axes are kept begins.
         """
-        n = self.axes.size - len(rows)
-        removed = self.axes.coordinates[rows]
-        shift = removed.sum(axis=0)
-        left = Removal.of(self.axes.scatter, np.concatenate([removed, shift[None] / np.sqrt(n)]))
+        n = self.axes.size - len(missing.rows)
+        left = Removal(self.axes.scatter, missing.removed)
         low, high = 0, len(self.axes.scatter) + 1  # too few axes, and enough
         while True:
-            lost, kept, smallest = left.behind(point + shift / n, number)
+            lost, kept, smallest = left.behind(point + missing.shift / n, number)
             step = int(self._step(Cut(lost, np.array(kept), np.array(smallest)), np.array(left.trace)))
             low, high = (number, high) if step > 0 else (low, number)
             if step == 0 or high - low <= 1:
                 return lost, number
-            missing = abs(self.backend.variance * left.trace - kept)
-            number = min(max(number + step * max(1, int(missing / smallest)), low + 1), high - 1)
+            short = abs(self.backend.variance * left.trace - kept)
+            number = min(max(number + step * max(1, int(short / smallest)), low + 1), high - 1)
 
     def _residuals(self, coordinates: np.ndarray) -> np.ndarray:
         """(n,) squared residuals of these clips, as they lie in the axes, from the subspace of the others."""
