@@ -73,13 +73,17 @@ class Embedded:
     def _products(self, other: Embedded, bands: int) -> list[Products]:
         """Products with the clips of `other`, band by band."""
         parts = self._parts(other)
+
+        def made(count: int) -> list[Products]:
+            of_other = other._memory.get(("products", count))
+            rights = [None] * count if of_other is None else [part.right for part in of_other]
+            return [
+                products(*pair, right) for pair, right in zip(self._pairs(other, count), rights, strict=True)
+            ]
+
         if parts % bands:
-            return self.remember(
-                ("products", bands), lambda: [products(*pair) for pair in self._pairs(other, bands)]
-            )
-        known = self.remember(
-            ("products", parts), lambda: [products(*pair) for pair in self._pairs(other, parts)]
-        )
+            return self.remember(("products", bands), lambda: made(bands))
+        known = self.remember(("products", parts), lambda: made(parts))
         if bands == parts:
             return known
         each, pairs = parts // bands, self._pairs(other, bands)

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from asdflow.errors import ConfigError, DataError
-from asdflow.neighbours import Neighbours, smallest
+from asdflow.neighbours import Neighbours, in_order, smallest
 from asdflow.references import NOBODY, References
 
 #: Distances of one batch of rows that are searched again.
@@ -51,7 +51,7 @@ class Changes:
     @classmethod
     def of(cls, clip: np.ndarray, reference: np.ndarray, density: np.ndarray) -> Changes:
         """Sorted by clip."""
-        order = np.argsort(clip, kind="stable")
+        order = in_order(clip)
         return cls(clip[order], reference[order], density[order])
 
     def part(self, start: int, stop: int) -> Changes:

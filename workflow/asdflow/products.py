@@ -85,9 +85,11 @@ class Products:
 Finish = Callable[[Rows, Rows, np.ndarray, int | None], np.ndarray]
 
 
-def products(x: np.ndarray, y: np.ndarray, threads: int | None = None) -> Products:
-    """All products of two sets about the centre of y; each pair once where x is y."""
-    return Products(*in_blocks(x, y, lambda left, right, block, diagonal: block, threads=threads))
+def products(x: np.ndarray, y: np.ndarray, right: Rows | None = None, threads: int | None = None) -> Products:
+    """All products of two sets about the centre of y; each pair once where x is y. Arguments: `in_blocks`."""
+    return Products(
+        *in_blocks(x, y, lambda left, right, block, diagonal: block, right=right, threads=threads)
+    )
 
 
 def total(parts: Sequence[Products], x: np.ndarray, y: np.ndarray) -> Products:
@@ -125,6 +127,7 @@ def in_blocks(
     finish: Finish,
     *,
     lengths: bool = True,
+    right: Rows | None = None,
     threads: int | None = None,
     keep: int = KEEP,
 ) -> tuple[np.ndarray, Rows, Rows]:
@@ -136,6 +139,8 @@ def in_blocks(
         If x is y, each pair is computed once and mirrored: `finish` must be symmetric.
     lengths : bool
         Whether excess and length of the rows are wanted.
+    right : Rows, optional
+        The rows of y, about its centre, where they are known.
     threads : int, optional
         Default: `asdflow.linear.workers()`. Changes no bit of the result, nor does `keep`.
     keep : int
@@ -147,7 +152,8 @@ def in_blocks(
     share = max(BLOCK, keep // max(1, x.shape[1]) // BLOCK * BLOCK)
 
     def block(of: np.ndarray, rows: slice, side: int) -> Block:
-        made = Block.of(of[rows], centre, lengths)
+        known_rows = right.part(rows) if side and right is not None else None
+        made = Block.of(of[rows], centre, lengths, known_rows)
         known[side][rows.start] = made.rows
         return made
 
@@ -158,14 +164,14 @@ def in_blocks(
 
             def column(columns: slice, lefts: dict[int, Block] = lefts) -> None:
                 same = x is y and columns.start in lefts
-                right = lefts[columns.start] if same else block(y, columns, 1)
+                of_y = lefts[columns.start] if same else block(y, columns, 1)
                 for first, left in lefts.items():
                     if x is y and first > columns.start:
                         continue
-                    size = left.size, right.size
-                    inner = np.ascontiguousarray(left.times(right)[: size[0], : size[1]])
+                    size = left.size, of_y.size
+                    inner = np.ascontiguousarray(left.times(of_y)[: size[0], : size[1]])
                     diagonal = 0 if x is y and first == columns.start else None
-                    result[first : first + size[0], columns] = finish(left.rows, right.rows, inner, diagonal)
+                    result[first : first + size[0], columns] = finish(left.rows, of_y.rows, inner, diagonal)
 
             shared_out(column, blocks(len(y)), threads)
     if x is y:
@@ -184,10 +190,12 @@ class Block:
     rows: Rows
 
     @classmethod
-    def of(cls, vectors: np.ndarray, centre: np.ndarray, lengths: bool) -> Block:
-        """Centre and describe (n, D) vectors."""
+    def of(cls, vectors: np.ndarray, centre: np.ndarray, lengths: bool, rows: Rows | None = None) -> Block:
+        """Centre and describe (n, D) vectors; `rows` where they have been described."""
         exact = vectors.astype(np.float64)
         centred = exact - centre
+        if rows is not None:
+            return cls(padded(centred), rows)
         squares = _dots(centred, centred)
         excess = norm = np.zeros(0)
         if lengths:

@@ -15,7 +15,7 @@ import numpy as np
 
 from asdflow.bank import Bank, Queries
 from asdflow.mixed_distances import squared
-from asdflow.neighbours import Neighbours, as_slice, nearest_others, smallest
+from asdflow.neighbours import Neighbours, as_slice, in_order, nearest_others, smallest
 from asdflow.parents import Parents
 from asdflow.recipes import NOBODY
 from asdflow.runs import Found, Runs
@@ -139,7 +139,7 @@ class References:
     def _owned(self) -> tuple[np.ndarray, np.ndarray]:
         references, places = np.nonzero(self.owners != NOBODY)
         clips = self.owners[references, places]
-        order = np.argsort(clips, kind="stable")
+        order = in_order(clips)
         return clips[order], references[order]
 
     def batches(self, count: int, bands: int) -> Iterator[tuple[slice, slice]]:
@@ -230,7 +230,7 @@ class References:
         if without is None:
             return gone
         clips, references = (np.concatenate(parts) for parts in zip(gone, without[band], strict=True))
-        order = np.argsort(clips, kind="stable")
+        order = in_order(clips)
         return clips[order], references[order]
 
     def to_pairs(

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from asdflow.compiled import compiled
 from asdflow.density import Changes, Density, Nearest, one_each
+from asdflow.neighbours import in_order
 from asdflow.normalizations import register
 from asdflow.normalizations._density import DensityNormalization, Duplicates, HeldOut
 from asdflow.references import NOBODY, References
@@ -181,7 +182,7 @@ class Jumps:
         low, high = (
             np.searchsorted(self.ascending, edge(old, new), side="right") for edge in (np.minimum, np.maximum)
         )
-        order = np.argsort(gone, kind="stable")
+        order = in_order(gone)
         ends = np.searchsorted(gone[order], np.arange(len(new) + 1))
         rows = self.order // self.every.shape[1]
         pairs = np.empty((int((high - low).sum()), 2), dtype=np.int64)
