@@ -233,7 +233,7 @@ def _search(
                     stop = min(begin + piece, ends[run + 1])
                     if straight[run]:
                         # Most pieces hold nothing near, which several values at a time can tell.
-                        nearer, column = 0, other[begin] - begin
+                        nearer, column = 0, other[begin] - begin  # may wrap around, and back below
                         if common[run] < 0:
                             for i in range(begin, stop):
                                 nearer += of_other[i] * square[row, column + i] - shift[i] < worst

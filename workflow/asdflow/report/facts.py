@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What decides a number or a picture.
 PACKAGES = (
-    *("asdflow", "numpy", "scipy", "scikit-learn", "torch", "torchaudio", "soundfile"),
+    *("asdflow", "numpy", "numba", "scipy", "scikit-learn", "torch", "torchaudio", "soundfile"),
     *("transformers", "pyarrow", "polars", "matplotlib", "snakemake"),
 )
 WARNINGS = 40  # most that are listed

@@ -1,0 +1,74 @@
+"""Compiled loops give what their Python source gives, bit for bit, and do not need a folder to be kept in."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from test_backends import clustered
+
+from asdflow.compiled import compiled
+
+SCORED = """
+import sys
+import numpy as np
+from asdflow import backends, build, normalizations
+from asdflow.bank import Bank, Queries
+from asdflow.errors import ConfigError
+
+data = np.load(sys.argv[1])
+bank = Bank(data["bank"], data["domain"])
+queries = Queries(data["test"], bank)
+found = {}
+for backend in backends.REGISTRY.names():
+    for normalization in normalizations.REGISTRY.names():
+        spec = {"backend": {"name": backend}, "normalization": {"name": normalization}}
+        if backend == "adabeam":
+            spec["backend"]["bands"] = 2
+        try:
+            detector = build.detector(spec).fit(bank)
+        except ConfigError:
+            continue
+        scores = np.append(detector.score_samples(queries), detector.self_scores())
+        found[f"{backend} {normalization}"] = scores
+np.savez(sys.argv[2], **found)
+"""
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """Scores of the whole grid, compiled and as Python runs the same loops."""
+    folder = tmp_path_factory.mktemp("compiled")
+    bank, domain, test = clustered(40, 8, 24, 5)
+    bank[7] = bank[3]
+    np.savez(folder / "data.npz", bank=bank, domain=domain, test=test)
+    results = []
+    for switch in ("0", "1"):
+        command = [sys.executable, "-c", SCORED, str(folder / "data.npz"), str(folder / f"{switch}.npz")]
+        subprocess.run(command, env=os.environ | {"NUMBA_DISABLE_JIT": switch}, check=True)
+        results.append(dict(np.load(folder / f"{switch}.npz")))
+    return results
+
+
+def test_no_arithmetic_is_reordered_or_fused(both):
+    fast, plain = both
+    assert fast.keys() == plain.keys() and len(fast) > 60
+    for name in fast:
+        if name.startswith("gmm"):  # another logarithm
+            np.testing.assert_allclose(fast[name], plain[name], rtol=1e-13, err_msg=name)
+        else:
+            np.testing.assert_array_equal(fast[name], plain[name], err_msg=name)
+
+
+def test_without_a_folder_to_keep_code_in_it_is_compiled_for_this_process():
+    names = {}
+    exec("def doubled(values):\n    for i in range(len(values)):\n        values[i] *= 2\n", names)  # no file
+    values = np.arange(3.0)
+    compiled(names["doubled"])(values)
+    assert values.tolist() == [0, 2, 4]
+
+
+def test_whoever_does_not_score_does_not_wait_for_numba():
+    code = "import sys, asdflow.detector, asdflow.backends; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
