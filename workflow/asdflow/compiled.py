@@ -1,8 +1,11 @@
 """Loops that are compiled to machine code, where numpy would pass over the same numbers many times.
 
-The code is kept beside the module (or, where that cannot be written to, in the user's cache folder), so that
-the next process need not compile it again. No arithmetic is reordered or fused: the bits are those of the
-formula, on every processor.
+Importing numba and loading what it has compiled takes half a second, so that the first few loops of a process
+are interpreted instead: a small job ends sooner, and whoever only reads a configuration does not wait at all.
+The bits are the same either way. No arithmetic is reordered or fused.
+
+Compiled code is kept beside the module (or, where that cannot be written to, in the user's cache folder), so
+that the next process need not compile it again.
 """
 
 from __future__ import annotations
@@ -11,25 +14,46 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any
 
+import numpy as np
 
-def compiled(function: Callable) -> Callable:
-    """Compile a function of arrays and numbers at its first call; it may not call another one.
+#: Steps that are interpreted in a process, as long as they take less than numba needs to be there.
+FEW = 200_000
 
-    Numba is imported then as well: whoever only reads a configuration does not wait for it.
+_taken = 0
+
+
+def compiled(steps: Callable[..., int] | None = None) -> Callable[[Callable], Callable]:
+    """Decorator of a function of arrays and numbers, which may not call another one.
+
+    Parameters
+    ----------
+    steps : callable, optional
+        How often the innermost loop is run, at the same arguments. Without it the function is compiled at its
+        first call: one that takes a logarithm or an exponential must be, as numpy's may differ in the last
+        bit.
     """
 
-    @cache
-    def machine_code() -> Callable:
-        from numba import njit
+    def decorate(function: Callable) -> Callable:
+        @cache
+        def machine_code() -> Callable:
+            from numba import njit
 
-        options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-        try:
-            return njit(cache=True, **options)(function)
-        except RuntimeError:  # there is no folder that it may be kept in
-            return njit(**options)(function)
+            options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+            try:
+                return njit(cache=True, **options)(function)
+            except RuntimeError:  # there is no folder that it may be kept in
+                return njit(**options)(function)
 
-    @wraps(function)
-    def call(*arguments: Any) -> Any:
-        return machine_code()(*arguments)
+        @wraps(function)
+        def call(*arguments: Any) -> Any:
+            global _taken
+            if steps is not None and _taken <= FEW:
+                _taken += steps(*arguments)
+                if _taken <= FEW:
+                    with np.errstate(all="ignore"):
+                        return function(*arguments)
+            return machine_code()(*arguments)
 
-    return call
+        return call
+
+    return decorate

@@ -178,7 +178,7 @@ def _cosine(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None) ->
     return block
 
 
-@compiled
+@compiled(lambda block, *_: block.size)
 def _to_squares(block, left, right, first):
     """Products to squared distances, in place; returns rows and columns of the pairs to be computed again.
 
@@ -204,7 +204,7 @@ def _to_squares(block, left, right, first):
     return close[:found]
 
 
-@compiled
+@compiled(lambda block, *_: 2 * block.size)
 def _to_cosines(block, left, left_excess, left_length, right, right_excess, right_length, first):
     """Products to cosine distances, in place; as `_to_squares`."""
     close, found = np.empty((16, 2), np.int64), 0

@@ -95,7 +95,7 @@ def widened(square: np.ndarray, of_many: np.ndarray) -> np.ndarray:
     return np.concatenate([square, of_many], axis=1) if of_many.shape[1] else np.ascontiguousarray(square)
 
 
-@compiled
+@compiled(lambda square, common, *_: len(square) * len(common))
 def _values(square, common, other, of_other, of_common, shift, out):
     """Write the values of all rows and references."""
     for row in range(len(square)):
@@ -104,7 +104,7 @@ def _values(square, common, other, of_other, of_common, shift, out):
             out[row, i] = of_other[i] * square[row, other[i]] + of_common[i] * to_common - shift[i]
 
 
-@compiled
+@compiled(lambda rows, of_many, common, *_: len(common) * rows.shape[1])
 def _mix(rows, of_many, common, other, share, squares, out):
     """Write means of rows, one reference after the other."""
     for i in range(len(common)):

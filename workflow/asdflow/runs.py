@@ -166,7 +166,7 @@ class Runs:
         return np.stack([*parts, np.maximum.reduceat(shift, starts)], axis=1)
 
 
-@compiled
+@compiled(lambda rows, *_: len(rows))
 def insert(rows, values, best):
     """Take `values` of these rows (n,) into account among the smallest of each row, (M, k), ascending."""
     k = best.shape[1]
@@ -180,7 +180,7 @@ def insert(rows, values, best):
             best[row, at] = values[i]
 
 
-@compiled
+@compiled(lambda square, *others: len(square) * len(others[6]))
 def _search(
     square,
     least,
@@ -233,13 +233,14 @@ def _search(
                     stop = min(begin + piece, ends[run + 1])
                     if straight[run]:
                         # Most pieces hold nothing near, which several values at a time can tell.
-                        nearer, column = 0, other[begin] - begin  # may wrap around, and back below
+                        nearer, column = 0, other[begin]
                         if common[run] < 0:
                             for i in range(begin, stop):
-                                nearer += of_other[i] * square[row, column + i] - shift[i] < worst
+                                to_other = of_other[i] * square[row, column + (i - begin)]
+                                nearer += to_other - shift[i] < worst
                         else:
                             for i in range(begin, stop):
-                                to_other = of_other[i] * square[row, column + i]
+                                to_other = of_other[i] * square[row, column + (i - begin)]
                                 nearer += to_other + of_common[i] * to_common - shift[i] < worst
                         if nearer == 0:
                             continue

@@ -147,7 +147,7 @@ def _root(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[n
     return delta, energy
 
 
-@compiled
+@compiled(lambda value, difference, weight, *_: 6 * weight.size)
 def _solve(value, difference, weight, beta, k, delta, energy):
     """Write `_root`.
 

@@ -181,7 +181,7 @@ class FittedGMM(Fitted):
         return -_log_sum(log + np.log(weight / weight.sum(axis=1, keepdims=True)))
 
 
-@compiled
+@compiled()
 def _alone(vectors, centre, mean, variance, whole, own, regularization, log):
     """Write (n, C) log-likelihoods of (n, D) vectors under each component less their own (n, C) shares in it.
 

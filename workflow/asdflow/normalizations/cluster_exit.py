@@ -298,7 +298,7 @@ def jumps_entered(ascending: np.ndarray, row: np.ndarray, place: np.ndarray) -> 
     return result
 
 
-@compiled
+@compiled(lambda ascending, row, *_: 2 * len(row))
 def _jumps_entered(ascending, row, place, out):
     """Write `jumps_entered`."""
     k = ascending.shape[1] - 1
@@ -314,7 +314,7 @@ def _jumps_entered(ascending, row, place, out):
                 out[i, side] = ascending[r, far] / ascending[r, near]
 
 
-@compiled
+@compiled(lambda ascending, row, *_: row.size * ascending.shape[1])
 def _means_to_jump(ascending, row, place, threshold, k, out):
     """Write `means_to_jump`."""
     for i in range(len(row)):
@@ -335,7 +335,7 @@ def _means_to_jump(ascending, row, place, threshold, k, out):
         out[i] = total / number if number > 0 else np.nan
 
 
-@compiled
+@compiled(lambda rows, low, high, ends, named, pairs: len(named) + len(pairs))
 def _between(rows, low, high, ends, named, pairs):
     """Write pairs of a reference and the rows of its part of the jumps, each once; returns how many.
 
