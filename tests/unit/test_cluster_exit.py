@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from asdflow import build
+from asdflow.bank import Bank
 from asdflow.normalizations.cluster_exit import Jumps, jumps, jumps_entered, mean_to_jump
 
 
@@ -55,3 +57,26 @@ def test_between_two_infinite_jumps_the_threshold_is_infinite_and_ends_nothing()
     every = Jumps.of(jumps(distance))
     assert every.percentile(90.0) == np.inf
     np.testing.assert_allclose(mean_to_jump(distance, every.percentile(90.0)), distance.mean(axis=1))
+
+
+@pytest.mark.parametrize("size", [6, 7, 12])
+def test_self_scores_where_a_list_holds_all_references_or_one_less(size):
+    k, percentile = 5, 60.0
+    points = np.random.default_rng(size).normal(size=(size, 9))
+    distance = np.sqrt(np.square(points[:, None] - points).sum(axis=-1))
+    expected = []
+    for clip in range(size):
+        others = np.delete(np.arange(size), clip)
+        lists = [np.sort(distance[one, others[others != one]])[:k] for one in others]
+        threshold = np.percentile(np.concatenate([near[1:] / near[:-1] for near in lists]), percentile)
+        scores = []
+        for one, near in zip(others, lists, strict=True):
+            ends = np.flatnonzero(near[1:] / near[:-1] > threshold)
+            scores.append(distance[clip, one] / near[: ends[0] + 1 if len(ends) else k].mean())
+        expected.append(min(scores))
+    spec = {
+        "backend": {"name": "knn", "metric": "euclidean"},
+        "normalization": {"name": "cluster_exit", "k": k, "percentile": percentile},
+    }
+    found = build.detector(spec).fit(Bank(points)).self_scores()
+    np.testing.assert_allclose(found, expected, rtol=1e-9)

@@ -81,6 +81,8 @@ class ClusterExit(DensityNormalization):
         and the new one.
         """
         k = self.k
+        if distance.shape[1] == k:  # there are no more references to fill a list up with
+            distance = np.pad(distance, ((0, 0), (0, 1)), constant_values=np.inf)
         row, place = np.nonzero(owner[index[:, :k]] != NOBODY)
         gone = index[row, place]
         entered = jumps_entered(distance, row, place)
