@@ -29,9 +29,6 @@ from asdflow.recipes import Recipe
 from asdflow.references import ALL, ANY, MOST, Pairs, References, of_bank
 from asdflow.runs import Found
 
-#: Rows of more parents than this are computed by a matrix product.
-FEW = 2
-
 
 def plain(references: References) -> Recipe:
     """Recipe of references as they are."""
