@@ -18,6 +18,7 @@ import numpy as np
 
 from asdflow.compiled import compiled
 from asdflow.errors import ConfigError, DataError
+from asdflow.neighbours import pairs_where
 from asdflow.products import KEEP, Finish, Products, Rows, in_blocks
 
 Metric = Literal["cosine", "euclidean"]
@@ -178,7 +179,34 @@ def _cosine(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None) ->
     return block
 
 
-@compiled(lambda block, *_: block.size)
+def _squares_by_arrays(block, left, right, first):
+    """As `_to_squares`."""
+    lengths = left[:, None] + right
+    block *= -2.0
+    block += lengths
+    return _found(block, lengths, first)
+
+
+def _cosines_by_arrays(block, left, left_excess, left_length, right, right_excess, right_length, first):
+    """As `_to_cosines`."""
+    lengths, change = left[:, None] + right, left_excess[:, None] - right_excess
+    change /= np.maximum(left_length[:, None] + right_length, TINY)
+    block *= -2.0
+    block += lengths
+    block -= np.square(change, out=change)
+    close = _found(block, lengths, first)
+    block /= np.multiply(4 * left_length[:, None], right_length, out=lengths)
+    np.minimum(block, 1.0, out=block)
+    return close
+
+
+def _found(square: np.ndarray, lengths: np.ndarray, first: int) -> np.ndarray:
+    """(n, 2) rows and columns of the pairs to be computed again, but of no row itself."""
+    close = np.stack(pairs_where(square <= CLOSE * lengths), axis=1)
+    return close if first < 0 else close[close[:, 1] != first + close[:, 0]]
+
+
+@compiled(lambda block, *_: block.size, _squares_by_arrays)
 def _to_squares(block, left, right, first):
     """Products to squared distances, in place; returns rows and columns of the pairs to be computed again.
 
@@ -204,7 +232,7 @@ def _to_squares(block, left, right, first):
     return close[:found]
 
 
-@compiled(lambda block, *_: 2 * block.size)
+@compiled(lambda block, *_: 2 * block.size, _cosines_by_arrays)
 def _to_cosines(block, left, left_excess, left_length, right, right_excess, right_length, first):
     """Products to cosine distances, in place; as `_to_squares`."""
     close, found = np.empty((16, 2), np.int64), 0

@@ -95,7 +95,25 @@ def widened(square: np.ndarray, of_many: np.ndarray) -> np.ndarray:
     return np.concatenate([square, of_many], axis=1) if of_many.shape[1] else np.ascontiguousarray(square)
 
 
-@compiled(lambda square, common, *_: len(square) * len(common))
+def _values_by_arrays(square, common, other, of_other, of_common, shift, out):
+    """As `_values`."""
+    np.multiply(square[:, other], of_other, out=out)
+    two = np.flatnonzero(common >= 0)
+    out[:, two] += of_common[two] * square[:, common[two]]
+    out -= shift
+
+
+def _mix_by_arrays(rows, of_many, common, other, share, squares, out):
+    """As `_mix`."""
+    many, few = np.flatnonzero(other >= len(rows)), np.flatnonzero(other < len(rows))
+    out[many] = of_many[other[many] - len(rows)]
+    a, b = rows[np.maximum(common[few], 0)], rows[other[few]]
+    if squares:
+        a, b = a * a, b * b
+    out[few] = share[few, None] * a + (1.0 - share[few, None]) * b
+
+
+@compiled(lambda square, common, *_: len(square) * len(common), _values_by_arrays)
 def _values(square, common, other, of_other, of_common, shift, out):
     """Write the values of all rows and references."""
     for row in range(len(square)):
@@ -104,7 +122,7 @@ def _values(square, common, other, of_other, of_common, shift, out):
             out[row, i] = of_other[i] * square[row, other[i]] + of_common[i] * to_common - shift[i]
 
 
-@compiled(lambda rows, of_many, common, *_: len(common) * rows.shape[1])
+@compiled(lambda rows, of_many, common, *_: len(common) * rows.shape[1], _mix_by_arrays)
 def _mix(rows, of_many, common, other, share, squares, out):
     """Write means of rows, one reference after the other."""
     for i in range(len(common)):

@@ -180,7 +180,52 @@ def insert(rows, values, best):
             best[row, at] = values[i]
 
 
-@compiled(lambda square, *others: len(square) * len(others[6]))
+def _search_by_arrays(
+    square,
+    least,
+    common,
+    ends,
+    straight,
+    group,
+    bounds,
+    other,
+    of_other,
+    of_common,
+    shift,
+    gone_ends,
+    gone,
+    value,
+    number,
+):
+    """As `_search`, without bounds: looks at everything."""
+    ends = ends.astype(np.int64)
+    values = square[:, other.astype(np.int64)]
+    values *= of_other
+    for run in np.flatnonzero(common >= 0):
+        part = slice(ends[run], ends[run + 1])
+        values[:, part] += of_common[part] * square[:, common[run], None]
+    values -= shift
+    values[np.isnan(values)] = np.inf
+    rows = np.repeat(np.arange(len(square)), np.diff(gone_ends))
+    values[rows, gone[gone_ends[0] : gone_ends[-1]]] = np.inf
+    for g in range(value.shape[1]):
+        runs = np.flatnonzero(group == g)  # one after the other
+        first = ends[runs[0]]
+        of_group = values[:, first : ends[runs[-1] + 1]]
+        k = min(value.shape[2], of_group.shape[1])
+        if k == 1:
+            place = of_group.argmin(axis=1)[:, None]
+        else:
+            place = np.sort(np.argpartition(of_group, k - 1, axis=1)[:, :k], axis=1)
+        best = np.take_along_axis(of_group, place, axis=1)
+        order = np.argsort(best, axis=1, kind="stable")
+        best = np.take_along_axis(best, order, axis=1)
+        value[:, g, :k] = best
+        number[:, g, :k] = np.where(best < np.inf, first + np.take_along_axis(place, order, axis=1), 0)
+    return values.size
+
+
+@compiled(lambda square, *others: 2 * len(square) * len(others[6]), _search_by_arrays)
 def _search(
     square,
     least,
