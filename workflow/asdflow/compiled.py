@@ -20,7 +20,7 @@ import numpy as np
 #: Steps that are interpreted in a process, as long as they take less than numba needs to be there.
 FEW = 400_000
 #: Steps of array operations in the time of an interpreted one.
-ARRAY = 50
+ARRAY = 100
 
 _taken = 0
 
