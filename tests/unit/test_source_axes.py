@@ -39,3 +39,16 @@ def test_a_direction_that_only_target_clips_have_is_left_to_the_source(monkeypat
     assert not of_the_bank
     expected = [truth.selective(x, bank, domain) for x in test]
     np.testing.assert_allclose(scores[0].min(axis=0), expected, rtol=1e-6)
+
+
+def test_beside_one_clip_far_away_nothing_but_shrinkage_is_left():
+    """Ledoit and Wolf's rho is 1, of all source clips and of those that are left: nothing is solved."""
+    bank, domain, test = clustered(60, 8, 6, 3)
+    bank[5] += 1e3
+    scores, of_the_bank = selective(bank, domain, test)
+    assert of_the_bank
+    expected = [
+        truth.selective(bank[clip], np.delete(bank, clip, axis=0), np.delete(domain, clip))
+        for clip in range(len(bank))
+    ]
+    np.testing.assert_allclose(scores[1].min(axis=0), expected, rtol=1e-6)

@@ -165,11 +165,10 @@ class References:
         return {domain: values[..., :k] for domain, values in memory["lists"].items()}
 
     def _nearest(self, clips: Queries | None, metric: str, bands: int, k: int) -> dict[int, np.ndarray]:
-        groups = {ANY: slice(None)} if self.domain is None else _groups(self.domain)
         count = self.bank.size if clips is None else clips.size
         known = (clips or self.bank).knows(metric, bands)
         if type(self) is References and not known and bands * count * self.size > WHOLE:
-            return self._tiled(clips, metric, bands, k, groups)
+            return self._tiled(clips, metric, bands, k)
         searched = self.nearest_changed(clips, metric, bands, k, None, None)
         if searched is not None:
             return {domain: found.value for domain, found in searched.items()}
@@ -179,7 +178,7 @@ class References:
         self, clips: Queries | None, metric: str, bands: int, k: int
     ) -> dict[int, np.ndarray]:
         """`_nearest` by making all distances."""
-        groups = {ANY: slice(None)} if self.domain is None else _groups(self.domain)
+        groups = _groups(self.domain)
         count = self.bank.size if clips is None else clips.size
         result = {domain: np.full((bands, count, k), np.inf) for domain in groups}
         for band, rows in self.batches(count, bands):
@@ -263,13 +262,11 @@ class References:
         """What the references are made of."""
         return Parents.of_clips(self.size)
 
-    def _tiled(
-        self, clips: Queries | None, metric: str, bands: int, k: int, groups: Mapping[int, Any]
-    ) -> dict[int, np.ndarray]:
+    def _tiled(self, clips: Queries | None, metric: str, bands: int, k: int) -> dict[int, np.ndarray]:
         """`_nearest` of banks whose distances to the clips do not fit into memory."""
         asked = self.bank if clips is None else clips
         result = {}
-        for domain, columns in groups.items():
+        for domain, columns in _groups(self.domain).items():
             numbers = np.arange(self.size)[columns]
             result[domain] = np.stack(
                 [
@@ -474,6 +471,8 @@ def ordered(numbers: np.ndarray, rows: np.ndarray, order: np.ndarray) -> np.ndar
     return numbers[np.argsort(np.argsort(order)[rows])]
 
 
-def _groups(domain: np.ndarray) -> dict[int, slice | np.ndarray]:
-    """Numbers of the references of each domain."""
+def _groups(domain: np.ndarray | None) -> dict[int, slice | np.ndarray]:
+    """Numbers of the references of each domain; of all where there are none."""
+    if domain is None:
+        return {ANY: slice(None)}
     return {int(one): as_slice(np.flatnonzero(domain == one)) for one in np.unique(domain)}

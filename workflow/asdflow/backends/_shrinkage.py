@@ -121,7 +121,7 @@ class LeftOut:
             scaled = self._inverse * w
             across = scaled @ self.axes.removed.T
             plain = row_dots(w, scaled) + row_dots(across, self._solved(across))
-            cross = cross + row_dots(across, self._solved(self._across))
+            cross = cross + row_dots(across, self._own_solved)
         if beside > 0:
             plain = plain + beside / self.c2
         return plain + self.c3 * cross**2 / (1 - self.c3 * self._own)  # Sherman-Morrison
@@ -142,26 +142,32 @@ class LeftOut:
     def _own(self) -> np.ndarray:
         """(n,) z^T (c1 S + c2 I)^-1 z."""
         own = row_dots(self._scaled, self.z)
-        return own if self.axes.removed is None else own + row_dots(self._across, self._solved(self._across))
+        return own if self.axes.removed is None else own + row_dots(self._across, self._own_solved)
 
     @cached_property
     def _across(self) -> np.ndarray:
         """(n, p) U (c1 diag(scatter) / R + c2 I)^-1 z."""
         return self._scaled @ self.axes.removed.T
 
+    @cached_property
+    def _own_solved(self) -> np.ndarray:
+        """(n, p): `_solved` of `_across`."""
+        return self._solved(self._across)
+
     def _solved(self, across: np.ndarray) -> np.ndarray:
-        """(n, p): (R / c1 I - U (c1 diag(scatter) / R + c2 I)^-1 U^T)^-1 of each of these (Woodbury)."""
-        return np.linalg.solve(self._small, across[..., None])[..., 0]
+        """(n, p): c (I - c U (c diag(scatter) + c2 I)^-1 U^T)^-1 of each of these, c = c1 / R (Woodbury)."""
+        share = self.c1[:, None] / self.axes.size
+        return share * np.linalg.solve(self._small, across[..., None])[..., 0]
 
     @cached_property
     def _small(self) -> np.ndarray:
         """(n, p, p) the matrices of `_solved`."""
         u = self.axes.removed
         first, second = np.tril_indices(len(u))
-        values = self._inverse @ (u[first] * u[second]).T
+        values = (self._inverse @ (u[first] * u[second]).T) * (-self.c1[:, None] / self.axes.size)
         result = np.empty((len(self.z), len(u), len(u)))
-        result[:, first, second] = result[:, second, first] = -values
-        result[:, np.arange(len(u)), np.arange(len(u))] += (self.axes.size / self.c1)[:, None]
+        result[:, first, second] = result[:, second, first] = values
+        result[:, np.arange(len(u)), np.arange(len(u))] += 1.0
         return result
 
 
