@@ -35,9 +35,9 @@ from statistics import median
 import numpy as np
 import torch
 
-from asdflow import build
 from asdflow.encoders._passes import single_threaded_pool
 from asdflow.encoders.beats.config import BeatsConfig
+from asdflow.pipeline import build
 
 SIZES = (768, 1024, 1536, 2048)  # of the square products
 RATE = 16000

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from encoders import Watch, compare
 
-from asdflow import build
 from asdflow.encoders.eat.config import EatConfig
 from asdflow.encoders.openl3.network import POOLED
 from asdflow.encoders.openl3.picture import RATE, WINDOW, window_count
+from asdflow.pipeline import build
 
 CHANNELS = (1, 64, 64, 128, 128, 256, 256, 512, 512)
 PICTURE = (128, 199)

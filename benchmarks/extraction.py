@@ -29,10 +29,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from asdflow import build, datasets, extraction, tables
-from asdflow.clips import table
+from asdflow import datasets
 from asdflow.datasets.factory import generate
-from asdflow.waveforms import loader
+from asdflow.pipeline import build
+from asdflow.products import tables
+from asdflow.stages import frames
 
 MACHINE = "fan"
 CLIPS = "clips.parquet"
@@ -66,7 +67,7 @@ def factory(clips: int, seconds: float) -> Any:
 def simulate(data: Any, folder: Path) -> None:
     """Recordings and clips table of a data set, below a folder."""
     generate(data, "bench", MACHINE, data.root("bench", folder) / MACHINE)
-    tables.write(folder / CLIPS, "clips", table(data, "bench", folder, MACHINE), {})
+    tables.write(folder / CLIPS, "clips", data.clips_table("bench", folder, MACHINE), {})
 
 
 def repeated(rows: pa.Table, count: int) -> pa.Table:
@@ -82,9 +83,9 @@ def repeated(rows: pa.Table, count: int) -> pa.Table:
 def extract(spec: Mapping[str, Any], folder: Path, count: int) -> None:
     """One extraction; prints peak memory in MB and seconds. Runs in a process of its own."""
     rows = tables.read(folder / CLIPS, "clips")
-    load, rows = loader(factory(rows.num_rows, 1.0), "bench", folder), repeated(rows, count)
+    load, rows = factory(rows.num_rows, 1.0).loader("bench", folder), repeated(rows, count)
     begin = time.perf_counter()
-    extraction.extract(rows, load, build.encoder(spec), folder / "frames.parquet", {}, progress=False)
+    frames.extract(rows, load, build.encoder(spec), folder / "frames.parquet", {}, progress=False)
     print(json.dumps({"peak": peak_mb(), "seconds": time.perf_counter() - begin}))
 
 
@@ -130,16 +131,14 @@ def measure_speed(options: argparse.Namespace) -> None:
         data = factory(max(options.clips, TEST_CLIPS + 20), options.seconds)
         simulate(data, Path(folder))
         rows = tables.read(Path(folder) / CLIPS, "clips").slice(0, options.clips)
-        load = loader(data, "bench", Path(folder))
+        load = data.loader("bench", Path(folder))
         batch = options.batch or encoder.batch
         steps, bands, _ = encoder.output_shape("last", int(options.seconds * encoder.sample_rate))
         operations = beats_operations(read(path)[0], steps * bands)
         busy = Busy(encoder)
-        extraction.extract(
-            rows.slice(0, batch), load, busy, Path(folder) / "warm.parquet", {}, progress=False
-        )
+        frames.extract(rows.slice(0, batch), load, busy, Path(folder) / "warm.parquet", {}, progress=False)
         busy.seconds, begin = 0.0, time.perf_counter()
-        extraction.extract(
+        frames.extract(
             rows, load, busy, Path(folder) / "frames.parquet", {}, batch=batch, threads=options.threads
         )
         took = time.perf_counter() - begin

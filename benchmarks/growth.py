@@ -20,8 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from asdflow import build
-from asdflow.bank import Bank, Queries
+from asdflow.pipeline import build
+from asdflow.references.bank import Bank, Queries
 
 DIMENSIONS, TEST = 768, 200
 SPEC = {"backend": {"name": "knn", "k": 1, "metric": "cosine"}}

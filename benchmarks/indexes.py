@@ -17,8 +17,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from asdflow import build
-from asdflow.bank import Bank, Queries
+from asdflow.pipeline import build
+from asdflow.references.bank import Bank, Queries
 
 CLUSTERS, WITHIN, TEST = 64, 16, 1000
 

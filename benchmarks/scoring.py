@@ -31,9 +31,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from asdflow import backends, build, normalizations
-from asdflow.bank import Bank, Queries
-from asdflow.errors import ConfigError
+from asdflow import backends, normalizations
+from asdflow.foundation.errors import ConfigError
+from asdflow.pipeline import build
+from asdflow.references.bank import Bank, Queries
 
 MACHINES, POOLINGS = 14, 6
 SOURCE, TARGET, TEST = 990, 10, 200

@@ -19,10 +19,10 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from asdflow import tables
 from asdflow.config import load
-from asdflow.schemas import CLIPS, EMBEDDINGS
-from asdflow.scoring import distance_columns, score_columns
+from asdflow.products import tables
+from asdflow.products.schemas import CLIPS, EMBEDDINGS
+from asdflow.stages.scores import distance_columns, score_columns
 
 TO_32 = [1, 2, 4, 8, 16, 32]
 NONE = {"name": "none"}
@@ -86,7 +86,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def start_up() -> float:
     """Time of a Python that imports what a job of the scores imports."""
-    script = "import asdflow.scoring, asdflow.tables, asdflow.job, asdflow.backends.knn"
+    script = "import asdflow.stages.scores, asdflow.products.tables, asdflow.stages.job, asdflow.backends.knn"
     return seconds(lambda: subprocess.run([sys.executable, "-c", script], check=True))
 
 

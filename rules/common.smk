@@ -4,9 +4,9 @@ from pathlib import Path
 
 from asdflow.config import load
 from asdflow.datasets import GIVEN
-from asdflow.errors import AsdflowError
-from asdflow.plan import Plan
-from asdflow.targets import Targets
+from asdflow.foundation.errors import AsdflowError
+from asdflow.plan.plan import Plan
+from asdflow.plan.targets import Targets
 from snakemake.exceptions import WorkflowError
 
 try:

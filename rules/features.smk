@@ -1,6 +1,6 @@
 """Encoder features of every frame."""
 
-from asdflow.extraction_plan import ExtractionPlan
+from asdflow.plan.extraction import ExtractionPlan
 
 extraction = ExtractionPlan(study)
 

@@ -15,7 +15,7 @@ from asdflow.encoders.beats.config import BeatsConfig
 from asdflow.encoders.eat.config import EatConfig
 from asdflow.encoders.eat.network import sine_positions
 from asdflow.encoders.openl3.mel import mel_filters
-from asdflow.seeds import generator
+from asdflow.foundation.seeds import generator
 
 
 def random_tensors(shapes: Mapping[str, tuple[int, ...]], *seed: object) -> dict[str, torch.Tensor]:

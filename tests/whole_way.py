@@ -8,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from asdflow import build, clips, datasets, tables
-from asdflow.embedding import embed
-from asdflow.evaluation import metric_columns
-from asdflow.extraction import extract
-from asdflow.scoring import score_columns
-from asdflow.waveforms import loader
+from asdflow import datasets
+from asdflow.pipeline import build
+from asdflow.products import tables
+from asdflow.stages.embeddings import embed
+from asdflow.stages.frames import extract
+from asdflow.stages.metrics import metric_columns
+from asdflow.stages.scores import score_columns
 
 
 def metrics_of(
@@ -33,12 +34,12 @@ def metrics_of(
     dataset, network = datasets.build(data), build.encoder(encoder)
     scores: dict[str, list[pa.Table]] = {name: [] for name in detectors}
     for machine in machines or dataset.machine_names("data", folder):
-        table = clips.table(dataset, "data", folder, machine)
+        table = dataset.clips_table("data", folder, machine)
         tables.write(folder / f"{machine}.clips.parquet", "clips", table, {})
         rows = tables.read(folder / f"{machine}.clips.parquet", "clips")
         rows = rows.filter(pa.array([keep(row) for row in rows.to_pylist()]))
         frames = folder / f"{machine}.frames.parquet"
-        extract(rows, loader(dataset, "data", folder), network, frames, {}, progress=False)
+        extract(rows, dataset.loader("data", folder), network, frames, {}, progress=False)
         columns = embed(rows, frames, network.layers[0], pooling)
         tables.write(folder / f"{machine}.embeddings.parquet", "embeddings", columns, {})
         embeddings = tables.read(folder / f"{machine}.embeddings.parquet", "embeddings")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asdflow import checkpoints
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 ROOT = Path(__file__).resolve().parents[1]
 

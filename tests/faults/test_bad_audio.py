@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from asdflow import clips, datasets
+from asdflow import datasets
 from asdflow.audio import AudioOptions, read_clip
-from asdflow.errors import DataError
-from asdflow.noise import NoiseOptions
+from asdflow.audio.noise import NoiseOptions
+from asdflow.foundation.errors import DataError
+from asdflow.stages.usable import require_usable
 
 RATE = 8000
 HEADER = "path,start_s,duration_s,split,label,domain,recording"
@@ -50,7 +51,7 @@ class Rig:
     def table(self):
         (self.root / "clips.csv").write_text("\n".join([HEADER, *self.lines.values()]) + "\n")
         data = datasets.build({"kind": "folder", "root": "rig"})
-        return clips.table(data, "mine", self.base, "rig")
+        return data.clips_table("mine", self.base, "rig")
 
     def warnings(self, clip: str) -> list[str]:
         return {row["clip"]: row["warnings"] for row in self.table().to_pylist()}[clip]
@@ -298,12 +299,12 @@ def test_too_short_for_a_frame_is_an_error_before_anything_is_encoded(rig):
     with pytest.raises(
         DataError, match=r"c: 0\.013 s long, but yamnet needs 0\.975 s or more\. Leave .*pad10"
     ):
-        clips.require_usable(rig.table(), AudioOptions(), 16000, 15600, "yamnet")
+        require_usable(rig.table(), AudioOptions(), 16000, 15600, "yamnet")
 
 
 def test_a_channel_that_does_not_exist_is_an_error(rig):
     with pytest.raises(DataError, match=r"a\.wav: has no channel 1, it has 1, numbered from 0\. Set audio"):
-        clips.require_usable(rig.table(), AudioOptions(channel=1), RATE, 1, "logmel")
+        require_usable(rig.table(), AudioOptions(channel=1), RATE, 1, "logmel")
     with pytest.raises(DataError, match=r"a\.wav: has no channel 1: it has 1, numbered from 0"):
         read_clip(rig.root / "a.wav", RATE, AudioOptions(channel=1))
 
@@ -311,9 +312,9 @@ def test_a_channel_that_does_not_exist_is_an_error(rig):
 def test_noise_on_a_silent_clip_is_an_error(rig):
     rig.write("d.wav", np.zeros(RATE))
     table = rig.table()
-    clips.require_usable(table, AudioOptions(), RATE, 1, "logmel")
+    require_usable(table, AudioOptions(), RATE, 1, "logmel")
     with pytest.raises(DataError, match=r"d\.wav: is silent, so noise has no level at an SNR\. Leave it out"):
-        clips.require_usable(table, AudioOptions(), RATE, 1, "logmel", noise=True)
+        require_usable(table, AudioOptions(), RATE, 1, "logmel", noise=True)
 
 
 def test_a_rate_without_a_usable_ratio_is_an_error(rig):

@@ -11,9 +11,9 @@ from test_dcase_store import obtain
 from typer.testing import CliRunner
 
 from asdflow import metrics
-from asdflow.cli import app
+from asdflow.commands.cli import app
 from asdflow.datasets.dcase.labels import read_labels
-from asdflow.errors import ConfigError, DataError, FetchError
+from asdflow.foundation.errors import ConfigError, DataError, FetchError
 
 LIST = "eval_data_list_2023.csv"
 

@@ -17,7 +17,7 @@ from asdflow import datasets
 from asdflow.datasets.dcase import zenodo
 from asdflow.datasets.dcase.registry import load
 from asdflow.download import Policy
-from asdflow.errors import AsdflowError, ConfigError, DataError, FetchError
+from asdflow.foundation.errors import AsdflowError, ConfigError, DataError, FetchError
 
 QUICK = Policy(retries=3, backoff_s=0.001, timeout_s=5.0)
 

@@ -18,7 +18,7 @@ from server import Fault, Server, md5
 
 from asdflow.download import Policy, fetch, read
 from asdflow.download import transfer as transfer_module
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 BODY = np.random.default_rng(1).bytes(1_000_000)
 CHECKSUM = f"md5:{md5(BODY)}"

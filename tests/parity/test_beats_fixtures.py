@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from asdflow import kaldi
-from asdflow.build import encoder as build
+from asdflow.encoders import _kaldi
 from asdflow.encoders.beats.checkpoint import read
 from asdflow.encoders.beats.network import BeatsNetwork
+from asdflow.pipeline.build import encoder as build
 
 CLIPS = range(3)  # 1.0 s, 2.37 s, 10 s
 
@@ -72,5 +72,5 @@ def test_float32_agrees_with_float64(folder, expected):
     network = BeatsNetwork(config, state, torch.device("cpu"), torch.float64)
     for clip in CLIPS:
         wave = torch.from_numpy(expected[f"wave_{clip}"][None]).double()
-        picture = (kaldi.fbank(wave * 2**15) - 15.41663) / (2 * 6.55582)
+        picture = (_kaldi.fbank(wave * 2**15) - 15.41663) / (2 * 6.55582)
         assert largest(network.layers(picture, {3})[3][0], expected[f"last_{clip}"]) <= 1e-4

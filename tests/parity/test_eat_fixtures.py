@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from asdflow.build import encoder as build
 from asdflow.encoders.eat.checkpoint import read
 from asdflow.encoders.eat.network import EatNetwork, sine_positions
+from asdflow.pipeline.build import encoder as build
 
 PRETRAINED = ("tiny_pretrain.pt", "tiny_hf_pretrain.safetensors")
 TUNED = {"tiny_finetune.pt": "ft_logits", "tiny_hf_finetune.safetensors": "ft_logits_hf"}

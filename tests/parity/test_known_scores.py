@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asdflow import metrics
-from asdflow.cli import app
+from asdflow.commands.cli import app
 from asdflow.exchange import evaluate_folder
 
 # Official score on DCASE 2025 development, percent, harmonic mean over machines.

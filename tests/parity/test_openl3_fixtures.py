@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from asdflow.build import encoder as build
 from asdflow.checkpoints import locate
 from asdflow.encoders.openl3.checkpoint import read
 from asdflow.encoders.openl3.mel import mel_filters
 from asdflow.encoders.openl3.network import Network
 from asdflow.encoders.openl3.picture import windows
 from asdflow.encoders.openl3.resampling import resample
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
+from asdflow.pipeline.build import encoder as build
 
 KERAS, TORCH = "openl3_tiny.h5", "torchopenl3_tiny_mel128_env_512.pth.tar"
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pytest
 
-from asdflow.build import encoder
+from asdflow.pipeline.build import encoder
 from yamnet_weights import yamnet_folder
 
 RATE, SAMPLES = 16000, 15600

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from asdflow import tables
-from asdflow.results import Results
-from asdflow.seeds import generator
+from asdflow.foundation.seeds import generator
+from asdflow.presentation.results import Results
+from asdflow.products import tables
 
 MACHINES = (
     "fan", "gearbox", "bearing", "slider", "valve", "ToyCar", "ToyTrain", "AirCompressor",

@@ -15,9 +15,9 @@ import test_encoder_contract as contract
 from ruamel.yaml import YAML
 
 from asdflow import config, encoders
-from asdflow.build import encoder as build
 from asdflow.config import schema
-from asdflow.extraction import extract, read_clip
+from asdflow.pipeline.build import encoder as build
+from asdflow.stages.frames import extract, read_clip
 from tiny_encoders import sound
 
 NAME = "octaves"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asdflow.audio import AudioOptions, read_clip, waveform_samples
 from asdflow.datasets.base import validated
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 
 RATE = 16000
 

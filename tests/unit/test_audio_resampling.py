@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from asdflow.audio import resample
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 PAIRS = [(44100, 16000), (48000, 16000), (16000, 22050), (8000, 16000), (16001, 16000), (11025, 16000)]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scoring_truth as truth
 
-from asdflow import build
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
+from asdflow.pipeline import build
 
 # Each backend's entry, and its formula for one clip x, references y and their domains.
 METHODS = {

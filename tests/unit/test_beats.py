@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from asdflow import kaldi
-from asdflow.build import encoder as build
+from asdflow.encoders import _kaldi
 from asdflow.encoders.beats.attention import fused, head_by_head
 from asdflow.encoders.beats.config import BeatsConfig
 from asdflow.encoders.beats.network import BeatsNetwork
 from asdflow.encoders.beats.positions import PositionalConvolution, bucket
-from asdflow.errors import ConfigError, DataError, FetchError
+from asdflow.foundation.errors import ConfigError, DataError, FetchError
+from asdflow.pipeline.build import encoder as build
 from tiny_encoders import beats_checkpoint, beats_content, sound
 
 CPU = torch.device("cpu")
@@ -159,7 +159,7 @@ def test_float32_agrees_with_float64(checkpoint):
     results = []
     for dtype in (torch.float32, torch.float64):
         network = BeatsNetwork(config, content["model"], CPU, dtype)
-        picture = (kaldi.fbank(wave.to(dtype) * 2**15) - 15.41663) / (2 * 6.55582)
+        picture = (_kaldi.fbank(wave.to(dtype) * 2**15) - 15.41663) / (2 * 6.55582)
         results.append(network.layers(picture, {2})[2].double())
     assert (results[0] - results[1]).abs().max() < 1e-4
 

@@ -13,9 +13,10 @@ import pytest
 
 from answering import serving
 from asdflow import checkpoints, encoders
-from asdflow.build import encoder as build
-from asdflow.checkpoints import display, registry
-from asdflow.errors import ConfigError, DataError, FetchError
+from asdflow.checkpoints import registry
+from asdflow.commands import encoders_text
+from asdflow.foundation.errors import ConfigError, DataError, FetchError
+from asdflow.pipeline.build import encoder as build
 
 GOOD = b"weights " * 1000
 SHA = hashlib.sha256(GOOD).hexdigest()
@@ -80,7 +81,7 @@ def test_a_file_of_the_hub_is_fetched_from_the_mirror_that_the_environment_names
     assert checkpoints.fetch("tiny", tmp_path, progress=False).read_bytes() == GOOD
     monkeypatch.delenv("HF_ENDPOINT")
     enter(source)
-    said = display.full_text("tiny", tmp_path)
+    said = encoders_text.full_text("tiny", tmp_path)
     assert "https://huggingface.co/datasets/some/body/resolve/v1/a/tiny.bin" in said
 
 

@@ -10,10 +10,13 @@ import pyarrow as pa
 import pytest
 import soundfile
 
-from asdflow import clips, datasets, tables
+from asdflow import datasets
 from asdflow.audio import AudioOptions
-from asdflow.datasets.base import ClipRow
-from asdflow.schemas import CLIPS
+from asdflow.clips import measured
+from asdflow.clips.rows import ClipRow
+from asdflow.products import tables
+from asdflow.products.schemas import CLIPS
+from asdflow.stages.usable import longest_s, require_usable
 
 RATE = 8000
 
@@ -35,7 +38,7 @@ def study(tmp_path, random):
         header = options.pop("header", "path,split,label,domain")
         (root / "clips.csv").write_text(f"{header}\n{lines}\n")
         data = datasets.build({"kind": "folder", "root": "rig", **options})
-        return clips.table(data, "mine", tmp_path, "rig")
+        return data.clips_table("mine", tmp_path, "rig")
 
     make.root = root
     return make
@@ -127,9 +130,9 @@ def test_segments_are_measured_like_files_of_their_own(study, random):
 
 def test_a_file_of_many_segments_is_opened_and_hashed_once(study, random, monkeypatch):
     opened, hashed = [], []
-    open_audio, sha256 = clips.open_audio, clips._sha256
-    monkeypatch.setattr(clips, "open_audio", lambda path: opened.append(path) or open_audio(path))
-    monkeypatch.setattr(clips, "_sha256", lambda path: hashed.append(path) or sha256(path))
+    open_audio, sha256 = measured.open_audio, measured._sha256
+    monkeypatch.setattr(measured, "open_audio", lambda path: opened.append(path) or open_audio(path))
+    monkeypatch.setattr(measured, "_sha256", lambda path: hashed.append(path) or sha256(path))
     study(segments(20), {"long.wav": noise(random, 20 * RATE)}, header=SEGMENTS)
     assert len(opened) == len(hashed) == 1
 
@@ -140,7 +143,7 @@ def test_memory_does_not_grow_with_the_recording(study, random):
     del sound
     data = datasets.build({"kind": "folder", "root": "rig"})
     tracemalloc.start()
-    clips.table(data, "mine", study.root.parent, "rig")
+    data.clips_table("mine", study.root.parent, "rig")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 12e6
@@ -155,7 +158,12 @@ def test_progress_sees_each_file(study, random):
             seen.append(path)
             yield path
 
-    clips.table(data, "mine", study.root.parent, "rig", progress)
+    measured.table(
+        "rig",
+        data.root("mine", study.root.parent),
+        data.clip_rows("mine", study.root.parent, "rig"),
+        progress,
+    )
     assert seen == ["a.wav", "b.wav", "c.wav", "d.wav"]
 
 
@@ -201,18 +209,18 @@ def test_copies_are_found_by_their_sound_whatever_their_format(study, random):
 def test_longest_is_the_longest_clip_of_all_tables(study, random):
     one = study(FOUR, four(random))
     two = study(FOUR, four(random, **{"d.wav": noise(random, 3 * RATE)}))
-    assert clips.longest_s([one, two]) == 3.0
+    assert longest_s([one, two]) == 3.0
 
 
 def test_clips_that_an_encoder_cannot_take_are_listed_together(study, random):
     short = noise(random, 100)
     table = study(FOUR, four(random, **{"c.wav": short, "d.wav": short[:90]}))
-    with pytest.raises(clips.DataError, match=r"yamnet: cannot take 2 of 4 clips") as caught:
-        clips.require_usable(table, AudioOptions(), 16000, 15600, "yamnet")
+    with pytest.raises(measured.DataError, match=r"yamnet: cannot take 2 of 4 clips") as caught:
+        require_usable(table, AudioOptions(), 16000, 15600, "yamnet")
     assert "c: 0.013 s long, but yamnet needs 0.975 s or more" in str(caught.value)
     assert "d: " in str(caught.value) and "pad10" in str(caught.value)
-    clips.require_usable(table, AudioOptions(length="pad10"), 16000, 15600, "yamnet")
-    clips.require_usable(table, AudioOptions(length="tile_max"), 16000, 15600, "yamnet", longest_s=1.0)
+    require_usable(table, AudioOptions(length="pad10"), 16000, 15600, "yamnet")
+    require_usable(table, AudioOptions(length="tile_max"), 16000, 15600, "yamnet", longest_s=1.0)
 
 
 def test_the_name_of_a_clip_is_exact_to_the_microsecond():
@@ -227,7 +235,7 @@ def test_the_bldc_recordings(shared, tmp_path):
     data = datasets.build({"kind": "folder", "root": str(shared / "data/bldc")})
     assert data.machine_names("bldc", tmp_path) == ["bldc"]
     assert len(data.source_files("bldc", tmp_path, "bldc")) == 37
-    table = clips.table(data, "bldc", tmp_path, "bldc")
+    table = data.clips_table("bldc", tmp_path, "bldc")
     rows = table.to_pylist()
     counts = {}
     for row in rows:
@@ -254,7 +262,7 @@ def test_the_flat_clips_of_2020_with_a_bank_by_rule(shared, tmp_path):
     machines = data.machine_names("flat", tmp_path)
     assert machines == ["ToyCar", "ToyConveyor", "fan", "pump", "slider", "valve"]
     for machine in machines:
-        rows = clips.table(data, "flat", tmp_path, machine).to_pylist()
+        rows = data.clips_table("flat", tmp_path, machine).to_pylist()
         assert sorted((row["split"], row["label"]) for row in rows) == [
             *[("test", "anomaly")] * 3,
             ("test", "normal"),
@@ -268,6 +276,6 @@ def test_the_flattened_clips_of_2023(shared, tmp_path):
     machines = data.machine_names("flat", tmp_path)
     assert machines == ["ToyCar", "ToyTrain", "bearing", "fan", "gearbox", "slider", "valve"]
     for machine in machines:
-        rows = clips.table(data, "flat", tmp_path, machine).to_pylist()
+        rows = data.clips_table("flat", tmp_path, machine).to_pylist()
         assert sorted(row["split"] for row in rows) == ["test", "test", "train", "train"]
         assert all(row["domain"] and row["attributes"] for row in rows)

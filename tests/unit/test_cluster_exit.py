@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from asdflow import build
-from asdflow.bank import Bank
 from asdflow.normalizations.cluster_exit import Jumps, jumps, jumps_entered, mean_to_jump
+from asdflow.pipeline import build
+from asdflow.references.bank import Bank
 
 
 def lists(size: int, length: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

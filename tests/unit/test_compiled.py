@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 from test_backends import clustered
 
-from asdflow.compiled import compiled
+from asdflow.geometry.compiled import compiled
 
 SCORED = """
 import sys
 import numpy as np
-from asdflow import backends, build, compiled, normalizations
-from asdflow.bank import Bank, Queries
-from asdflow.errors import ConfigError
+from asdflow import backends, normalizations
+from asdflow.pipeline import build
+from asdflow.geometry import compiled
+from asdflow.references.bank import Bank, Queries
+from asdflow.foundation.errors import ConfigError
 
 compiled.FEW = float(sys.argv[3])
 data = np.load(sys.argv[1])
@@ -74,13 +76,13 @@ def test_few_steps_are_interpreted_and_the_following_ones_compiled(monkeypatch):
             result += values[i]
         return result
 
-    monkeypatch.setattr("asdflow.compiled.FEW", 10)
-    monkeypatch.setattr("asdflow.compiled._taken", 0)
+    monkeypatch.setattr("asdflow.geometry.compiled.FEW", 10)
+    monkeypatch.setattr("asdflow.geometry.compiled._taken", 0)
     found = [total(np.ones(4)) for _ in range(4)]
     assert found == [4.0] * 4
     assert [type(one) for one in found] == [np.float64, np.float64, float, float]
 
 
 def test_whoever_does_not_score_does_not_wait_for_numba():
-    code = "import sys, asdflow.detector, asdflow.backends; sys.exit('numba' in sys.modules)"
+    code = "import sys, asdflow.pipeline.detector, asdflow.backends; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

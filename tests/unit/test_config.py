@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from asdflow import backends, datasets, encoders, figures, fusion, normalizations, poolings
 from asdflow.config import documentation, load, schema
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 MINIMAL = {
     "datasets": {"own": {"kind": "factory"}},

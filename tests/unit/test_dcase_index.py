@@ -11,7 +11,7 @@ from asdflow.datasets.dcase import registry as registry_module
 from asdflow.datasets.dcase.index import index
 from asdflow.datasets.dcase.labels import read_labels
 from asdflow.datasets.dcase.registry import Registry, load
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 
 @pytest.fixture

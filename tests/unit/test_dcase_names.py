@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asdflow.dcase_names import YEARS, ClipName, format, parse, parse_path, understood
-from asdflow.errors import DataError
+from asdflow.clips.dcase_names import YEARS, ClipName, format, parse, parse_path, understood
+from asdflow.foundation.errors import DataError
 
 NAMES = {
     # 2020: development, evaluation

@@ -7,7 +7,7 @@ import pytest
 from asdflow import datasets
 from asdflow.datasets.dcase import registry as module
 from asdflow.datasets.dcase.registry import PARTS, REGISTRY_FILE, SUBSETS, load
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 YEARS = range(2020, 2027)
 RECORDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asdflow.density import DecayingMean
+from asdflow.references.density import DecayingMean
 
 
 def plain(distances: list[float], r: float) -> float:

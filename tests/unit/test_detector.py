@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asdflow import build
-from asdflow.distances import pairwise
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.geometry.distances import pairwise
+from asdflow.pipeline import build
 
 SPECS = {
     "knn cosine": {"backend": {"name": "knn", "k": 2}},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from asdflow import digests
-from asdflow.schemas import SCHEMAS
+from asdflow.plan import digests
+from asdflow.products.schemas import SCHEMAS
 
 
 @pytest.fixture
@@ -13,18 +13,19 @@ def library(tmp_path, monkeypatch):
     """A small package with the shape of the real one."""
     package = tmp_path / "asdflow"
     files = {
-        "registry.py": "class Registry: pass\n",
-        "backends/__init__.py": "from asdflow.registry import Registry\nREGISTRY = Registry('backend', 1)\n",
+        "foundation/registry.py": "class Registry: pass\n",
+        "backends/__init__.py": "from asdflow.foundation.registry import Registry\n"
+        "REGISTRY = Registry('backend', 1)\n",
         "backends/knn.py": "from asdflow.backends import R\n\ndef f():\n    from asdflow import dist\n",
         "backends/pca.py": "from . import _common\n",
         "backends/_common.py": "X = 1\n",
         "dist.py": "import numpy\n",
-        "scoring.py": "from asdflow.backends import REGISTRY\n",
+        "stages/scores.py": "from asdflow.backends import REGISTRY\n",
         "measures/__init__.py": "from asdflow.measures.auc import auc\n",
         "measures/auc.py": "def auc(): pass\n",
     }
     scripts = {
-        "scores.py": "from asdflow.scoring import f\n",
+        "scores.py": "from asdflow.stages.scores import f\n",
         "metrics.py": "from asdflow.measures import auc\n",
     }
     for name, text in files.items():
@@ -54,13 +55,13 @@ def changes(library, file, *call):
 KNN = ("scores", "asdflow.backends.knn")
 
 
-@pytest.mark.parametrize("file", ["backends/knn.py", "dist.py", "scoring.py", "../scripts/scores.py"])
+@pytest.mark.parametrize("file", ["backends/knn.py", "dist.py", "stages/scores.py", "../scripts/scores.py"])
 def test_what_a_member_runs_is_covered(library, file):
     assert changes(library, file, *KNN)
 
 
 @pytest.mark.parametrize(
-    "file", ["backends/pca.py", "backends/_common.py", "registry.py", "backends/__init__.py"]
+    "file", ["backends/pca.py", "backends/_common.py", "foundation/registry.py", "backends/__init__.py"]
 )
 def test_other_members_and_plumbing_are_not_covered(library, file):
     assert not changes(library, file, *KNN)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from asdflow.bank import Bank, Queries
-from asdflow.distances import METRICS, from_products, pairwise
-from asdflow.products import in_blocks, part_count, products, total
+from asdflow.geometry.distances import METRICS, from_products, pairwise
+from asdflow.geometry.inner_products import in_blocks, part_count, products, total
+from asdflow.references.bank import Bank, Queries
 
 
 def vectors(count, dimensions, seed=0, offset=0.0, dtype=np.float32):
@@ -67,17 +67,17 @@ def test_the_cosine_of_tiny_and_huge_vectors_is_that_of_their_directions(scale):
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_set_is_compared_with_itself_by_half(metric, monkeypatch):
-    from asdflow import products as made
+    from asdflow.geometry import inner_products
 
     count = 0
-    original = made.Block.times
+    original = inner_products.Block.times
 
     def counted(left, right):
         nonlocal count
         count += 1
         return original(left, right)
 
-    monkeypatch.setattr(made.Block, "times", counted)
+    monkeypatch.setattr(inner_products.Block, "times", counted)
     band = vectors(700, 90)[:, 30:60]  # not contiguous, so that it is copied first
     whole = pairwise(band, band, metric)
     assert count == 6  # of 3 x 3 blocks

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from asdflow.backends._downdate import poles
-from asdflow.backends._removal import Removal, _log_det
+from asdflow.covariance.downdate import poles
+from asdflow.covariance.removal import Removal, _log_det
 
 SPECTRA = {
     "decaying": np.geomspace(1.0, 1e-6, 40),

@@ -14,8 +14,8 @@ from asdflow.download import progress as progress_module
 from asdflow.download.checks import megabytes, room, split_checksum
 from asdflow.download.locking import slot
 from asdflow.download.progress import Progress
-from asdflow.errors import ConfigError, FetchError
-from asdflow.job import Tee
+from asdflow.foundation.errors import ConfigError, FetchError
+from asdflow.stages.job import Tee
 
 BODY = b"anomalous sound"
 

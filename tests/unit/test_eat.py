@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from asdflow import kaldi
-from asdflow.build import encoder as build
+from asdflow.encoders import _kaldi
 from asdflow.encoders.eat.checkpoint import read
 from asdflow.encoders.eat.config import EatConfig
 from asdflow.encoders.eat.network import EatNetwork, sine_positions
-from asdflow.errors import ConfigError, DataError, FetchError
+from asdflow.foundation.errors import ConfigError, DataError, FetchError
+from asdflow.pipeline.build import encoder as build
 from tiny_encoders import (
     EAT_CONFIG,
     eat_fairseq_content,
@@ -177,7 +177,7 @@ def test_probabilities_are_the_sigmoid_of_the_head_on_the_normalised_class_token
 def test_picture_is_the_filter_bank_of_the_centred_clip_then_padding_that_is_not_silence(checkpoint):
     wave = torch.from_numpy(clips(1, 16000))  # 98 frames
     picture = eat(checkpoint).picture(wave + 0.25)
-    bank = kaldi.fbank(wave - wave.mean(), window="hanning")
+    bank = _kaldi.fbank(wave - wave.mean(), window="hanning")
     np.testing.assert_allclose(picture[:, :98], (bank + 4.268) / 9.138, atol=1e-3)  # 0.25 costs digits
     assert picture.shape == (1, 112, 128)
     np.testing.assert_allclose(picture[:, 98:], SILENCE_OF_PADDING, atol=1e-6)

@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
-from asdflow import datasets, tables
+from asdflow import datasets
 from asdflow.config import load
-from asdflow.errors import ConfigError, DataError
-from asdflow.plan import Plan
-from asdflow.scoring import distance_columns, score_columns
+from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.plan.plan import Plan
+from asdflow.products import tables
+from asdflow.stages.scores import distance_columns, score_columns
 
 WIDTH = 3
 ROWS = (

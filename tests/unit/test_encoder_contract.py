@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from asdflow import encoders
-from asdflow.build import encoder as build
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.pipeline.build import encoder as build
 from tiny_huggingface import KINDS, model_folder
 from yamnet_weights import yamnet_folder
 

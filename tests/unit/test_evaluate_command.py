@@ -9,9 +9,10 @@ import pytest
 from test_exchange import CELLS, clips_table, dev_name, scores_of, write
 from typer.testing import CliRunner
 
-from asdflow import metrics, tables
-from asdflow.cli import app
-from asdflow.errors import ConfigError, DataError
+from asdflow import metrics
+from asdflow.commands.cli import app
+from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.products import tables
 
 MACHINES = ("ToyCar", "fan")
 

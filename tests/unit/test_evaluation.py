@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from asdflow import metrics
-from asdflow.errors import DataError
-from asdflow.evaluation import metric_columns
-from asdflow.schemas import SCORES
+from asdflow.foundation.errors import DataError
+from asdflow.products.schemas import SCORES
+from asdflow.stages.metrics import metric_columns
 
 NAMES = {"dataset": "dcase2026", "encoder": "beats", "layer": "layer12", "pooling": "mean"}
 CELLS = [(d, a, i) for d in ("source", "target") for a in ("normal", "anomaly") for i in range(5)]

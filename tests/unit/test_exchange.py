@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from asdflow import tables
-from asdflow.errors import DataError
 from asdflow.exchange import evaluate_folder, read_folder, write_system
+from asdflow.foundation.errors import DataError
 from asdflow.metrics import official, threshold
+from asdflow.products import tables
 
 CELLS = [(d, a, i) for d in ("source", "target") for a in ("normal", "anomaly") for i in range(5)]
 
@@ -59,7 +59,7 @@ def clips_table(names, machine="fan", label=None, domain=None):
         "rms": [0.1] * count,
         "warnings": [[]] * count,
     }
-    from asdflow.schemas import CLIPS
+    from asdflow.products.schemas import CLIPS
 
     return pa.table(columns, schema=CLIPS.arrow())
 
@@ -151,7 +151,7 @@ def test_anonymous_names_get_their_labels_from_the_clips_table(tmp_path):
 
 def listed(machines, count=4):
     """Evaluation labels as `read_labels` gives them: alternately normal and anomalous, halves of a domain."""
-    from asdflow.dcase_names import ClipName
+    from asdflow.clips.dcase_names import ClipName
 
     return {
         machine: {

@@ -8,10 +8,10 @@ from scipy import stats
 from test_exchange import CELLS
 from typer.testing import CliRunner
 
-from asdflow import tables
-from asdflow.cli import app
-from asdflow.errors import ConfigError, DataError, ProductError
+from asdflow.commands.cli import app
 from asdflow.exchange import evaluate_folder, read_folder
+from asdflow.foundation.errors import ConfigError, DataError, ProductError
+from asdflow.products import tables
 
 MACHINES = ("fan", "shaker")
 STUDY = """\

@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from asdflow import frames, tables
 from asdflow.encoders.base import Encoder
-from asdflow.errors import ConfigError, DataError, ProductError
-from asdflow.extraction import LOOKAHEAD, extract, merge, open_frames, read_clip, read_frames, shard_of
-from asdflow.progress import Progress
+from asdflow.foundation.errors import ConfigError, DataError, ProductError
+from asdflow.foundation.progress import Progress
+from asdflow.products import frames, tables
+from asdflow.stages.frames import LOOKAHEAD, extract, merge, open_frames, read_clip, read_frames, shard_of
 
 LENGTHS = (1000, 1600, 1000, 400)
 

@@ -9,12 +9,12 @@ import pytest
 import soundfile
 import torch
 
-from asdflow import clips, datasets
-from asdflow.build import encoder as build
+from asdflow import datasets
 from asdflow.encoders._passes import Passes
 from asdflow.encoders.beats import BEATs
-from asdflow.extraction import extract, open_frames
-from asdflow.waveforms import loader
+from asdflow.pipeline.build import encoder as build
+from asdflow.stages.frames import extract, open_frames
+from asdflow.stages.usable import longest_s
 from tiny_encoders import beats_checkpoint, sound
 
 RATE = 16000
@@ -54,9 +54,9 @@ def beats(study: Path, **options):
 def frames_of(study: Path, rule: str, path: Path, encoder) -> list[np.ndarray]:
     """Stored frames of every clip, in order."""
     data = datasets.build({"kind": "folder", "root": str(study / "recordings"), "audio": {"length": rule}})
-    table = clips.table(data, "own", study, "fan")
-    longest = clips.longest_s([table]) if rule == "tile_max" else None
-    extract(table, loader(data, "own", study, longest), encoder, path, {}, progress=False)
+    table = data.clips_table("own", study, "fan")
+    longest = longest_s([table]) if rule == "tile_max" else None
+    extract(table, data.loader("own", study, longest), encoder, path, {}, progress=False)
     with open_frames(path) as file:
         return [file.clip(name, "last") for name in sorted(table.column("clip").to_pylist())]
 

@@ -12,11 +12,12 @@ import pytest
 import soundfile
 from scipy import signal as sp
 
-from asdflow import datasets, dcase_names
+from asdflow import datasets
+from asdflow.clips import dcase_names
 from asdflow.datasets.factory import _clips, bearing, fan, gearbox, generate, slider, valve
 from asdflow.datasets.factory._physics import RATE, drift, fine, rms, tones
 from asdflow.datasets.factory._synthesis import MACHINES, background, machine_sound, waveform
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 SMALL = {
     "kind": "factory",

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import synthetic_results as synthetic
 
-from asdflow import plotting
-from asdflow.errors import ConfigError
-from asdflow.figures import REGISTRY, _colours, effects, source_target
-from asdflow.figures.base import SIMULATED
-from asdflow.results import Results
+from asdflow.figures import REGISTRY, effects, source_target
+from asdflow.foundation.errors import ConfigError
+from asdflow.presentation import colours, plotting
+from asdflow.presentation.results import Results
+from asdflow.presentation.words import SIMULATED
 
 FIGURES = ("distributions", "effects", "heatmap", "leaderboard", "source_target")
 # From one machine and one system to more than the largest challenge and grid.
@@ -169,7 +169,7 @@ def test_a_file_of_another_kind_is_refused(made, tmp_path):
 def test_a_system_has_one_colour_and_shape_in_every_figure(made):
     """Markers of the leaderboard and of the scatter agree with the table of marks."""
     results = made("demo")
-    marks = _colours.marks(results.kinds)
+    marks = colours.marks(results.kinds)
     for name in ("leaderboard", "source_target"):
         shown = {
             (line.get_color(), line.get_marker())
@@ -182,11 +182,11 @@ def test_a_system_has_one_colour_and_shape_in_every_figure(made):
 
 
 def test_sixty_systems_have_marks_of_their_own():
-    assert len(set(_colours.marks(map(str, range(60))).values())) == 60
+    assert len(set(colours.marks(map(str, range(60))).values())) == 60
 
 
 def test_a_mark_does_not_depend_on_the_systems_behind_it():
-    few, many = _colours.marks("abc"), _colours.marks("abcdefgh")
+    few, many = colours.marks("abc"), colours.marks("abcdefgh")
     assert all(few[name] == many[name] for name in "abc")
 
 
@@ -231,7 +231,7 @@ def oklab(colour: str, vision: str) -> np.ndarray:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("vision", VISION)
 def test_colours_stay_apart_for_every_kind_of_colour_vision(vision, theme):
-    for family in (_colours.SYSTEMS, (_colours.SOURCE, _colours.TARGET)):
+    for family in (colours.SYSTEMS, (colours.SOURCE, colours.TARGET)):
         points = [oklab(getattr(token, theme), vision) for token in family]
         nearest = min(np.linalg.norm(a - b) for a, b in itertools.combinations(points, 2))
         assert nearest > 0.07  # a just noticeable difference is about 0.02
@@ -239,17 +239,17 @@ def test_colours_stay_apart_for_every_kind_of_colour_vision(vision, theme):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_colours_stand_out_from_the_ground(theme):
-    ground = getattr(_colours.GROUND, theme)
-    marks = (*_colours.SYSTEMS, _colours.SOURCE, _colours.TARGET, _colours.NO_DOMAIN)
-    assert min(_colours.contrast(getattr(token, theme), ground) for token in marks) >= 3.0
-    for token in (_colours.INK, _colours.MUTED):
-        assert _colours.contrast(getattr(token, theme), ground) >= 4.5
-    for cell, ink in zip(_colours.HEAT, _colours.HEAT_INK, strict=True):
-        assert _colours.contrast(getattr(cell, theme), getattr(ink, theme)) >= 4.2
+    ground = getattr(colours.GROUND, theme)
+    marks = (*colours.SYSTEMS, colours.SOURCE, colours.TARGET, colours.NO_DOMAIN)
+    assert min(colours.contrast(getattr(token, theme), ground) for token in marks) >= 3.0
+    for token in (colours.INK, colours.MUTED):
+        assert colours.contrast(getattr(token, theme), ground) >= 4.5
+    for cell, ink in zip(colours.HEAT, colours.HEAT_INK, strict=True):
+        assert colours.contrast(getattr(cell, theme), getattr(ink, theme)) >= 4.2
 
 
 def test_every_light_colour_has_one_name():
-    light = [token.light for token in _colours.tokens().values()]
+    light = [token.light for token in colours.tokens().values()]
     assert len(set(light)) == len(light)
 
 
@@ -258,14 +258,14 @@ def test_figures_use_no_colour_without_a_name(made, tmp_path, name):
     """Otherwise the report could not show it on dark ground."""
     plotting.save(draw(name, made("demo")), tmp_path / "figure.svg")
     used = set(re.findall(r"#[0-9a-f]{6}\b", (tmp_path / "figure.svg").read_text(encoding="utf-8")))
-    assert used and used <= {token.light for token in _colours.tokens().values()} | {"#000000"}
+    assert used and used <= {token.light for token in colours.tokens().values()} | {"#000000"}
 
 
 @pytest.mark.parametrize(
     ("value", "index"), [(0.0, 0), (0.4, 1), (0.4999, 2), (0.5, 3), (0.95, 12), (1.0, 12)]
 )
 def test_heat_classes_include_their_lower_limit(value, index):
-    assert _colours.heat_class(value) == index
+    assert colours.heat_class(value) == index
 
 
 def test_the_effect_of_an_axis_is_the_mean_difference_of_pairs_that_differ_there_alone(made):

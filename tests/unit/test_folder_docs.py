@@ -11,10 +11,10 @@ import pytest
 import soundfile
 from ruamel.yaml import YAML
 
-from asdflow import clips, config, datasets
+from asdflow import config, datasets
 from asdflow.audio import AudioOptions
+from asdflow.audio.noise import NoiseOptions
 from asdflow.datasets._clips_csv import COLUMNS
-from asdflow.noise import NoiseOptions
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_the_example_runs_as_it_stands(page, tmp_path):
     checked = config.load(YAML(typ="safe").load(study))
     data = datasets.build(checked.datasets["pump"])
     assert data.machine_names("pump", tmp_path) == ["recordings"]
-    rows = clips.table(data, "pump", tmp_path, "recordings").to_pylist()
+    rows = data.clips_table("pump", tmp_path, "recordings").to_pylist()
     assert len(rows) == 6 and not any(row["warnings"] for row in rows)
     assert {row["recording"] for row in rows} == {"monday", "friday", "friday-late", "broken"}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from asdflow import datasets
-from asdflow.datasets.base import ClipRow
-from asdflow.errors import ConfigError, DataError
+from asdflow.clips.rows import ClipRow
+from asdflow.foundation.errors import ConfigError, DataError
 
 
 def touch(root: Path, *paths: str) -> Path:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from answering import serving
-from asdflow.build import encoder as build
 from asdflow.checkpoints import hub, models
-from asdflow.errors import ConfigError, FetchError
+from asdflow.foundation.errors import ConfigError, FetchError
+from asdflow.pipeline.build import encoder as build
 from tiny_encoders import sound
 from tiny_huggingface import model_folder
 

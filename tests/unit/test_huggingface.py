@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asdflow.build import encoder as build
-from asdflow.errors import ConfigError, DataError, FetchError
+from asdflow.foundation.errors import ConfigError, DataError, FetchError
+from asdflow.pipeline.build import encoder as build
 from tiny_encoders import sound
 from tiny_huggingface import KINDS, model_folder, save_model
 
@@ -427,7 +427,7 @@ def test_without_the_library_the_error_names_the_extra(monkeypatch):
 
 def test_building_reads_no_files_and_imports_neither_torch_nor_the_library(tmp_path):
     code = (
-        "import sys; from asdflow.build import encoder; "
+        "import sys; from asdflow.pipeline.build import encoder; "
         f"encoder({{'name': 'huggingface', 'model': {str(tmp_path / 'none')!r}}}); "
         "print(sorted({'torch', 'transformers', 'requests'} & set(sys.modules)))"
     )

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from test_backends import clustered
 
-from asdflow import build
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
+from asdflow.pipeline import build
 
 pytest.importorskip("faiss", reason="the extra `faiss` is not installed")
 

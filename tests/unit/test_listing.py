@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from asdflow import checkpoints, encoders
-from asdflow.checkpoints import display, listing, models, registry
-from asdflow.cli import app
-from asdflow.errors import ConfigError
+from asdflow.checkpoints import models, registry
+from asdflow.commands import encoders_listing, encoders_text
+from asdflow.commands.cli import app
+from asdflow.foundation.errors import ConfigError
 
 GOOD = b"weights"
 PAGE = {"kind": "page", "url": "https://example.org/tiny"}
@@ -44,15 +45,21 @@ def enter(monkeypatch):
 
 def line(folder, width: int = 140) -> str:
     """The line of the checkpoint called tiny."""
-    return next(row for row in display.listing_text(folder, width).splitlines() if row.startswith("  tiny"))
+    return next(
+        row for row in encoders_text.listing_text(folder, width).splitlines() if row.startswith("  tiny")
+    )
 
 
 def test_the_state_of_a_file_is_told_and_explained(enter, tmp_path):
     def state() -> str:
-        (row,) = [row for row in listing.describe(tmp_path) if row.checkpoint == "tiny"]
+        (row,) = [row for row in encoders_listing.describe(tmp_path) if row.checkpoint == "tiny"]
         assert row.path == tmp_path / "tiny.bin"
         assert f"  {row.state}  " in line(tmp_path)
-        assert re.search(rf"^{row.state} +{listing.STATES[row.state]}$", display.listing_text(tmp_path), re.M)
+        assert re.search(
+            rf"^{row.state} +{encoders_listing.STATES[row.state]}$",
+            encoders_text.listing_text(tmp_path),
+            re.M,
+        )
         return row.state
 
     enter()
@@ -81,28 +88,28 @@ def test_how_an_absent_file_comes_there_is_told(enter, tmp_path, sources, sha256
 
 def test_the_folder_and_the_name_of_every_file_are_told_and_how_many_are_there(enter, tmp_path):
     enter()
-    text = display.listing_text(tmp_path)
+    text = encoders_text.listing_text(tmp_path)
     assert f" 0 of 1 known files of weights are in {tmp_path} " in text.replace("\n", " ")
     assert "\n      tiny.bin" in text
     (tmp_path / "tiny.bin").write_bytes(GOOD)
-    assert "\n1 of 1 known files" in display.listing_text(tmp_path)
+    assert "\n1 of 1 known files" in encoders_text.listing_text(tmp_path)
 
 
 @pytest.mark.parametrize("width", [80, 140])
 def test_no_line_is_wider_than_the_terminal_or_ends_in_blanks(width, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # a short name of the folder, and nothing in it
-    lines = display.listing_text(width=width).splitlines()
+    lines = encoders_text.listing_text(width=width).splitlines()
     assert max(map(len, lines)) <= width
     assert all(row == row.rstrip() for row in lines)
 
 
 def test_a_narrow_and_a_wide_listing_say_the_same(tmp_path):
-    narrow, wide = (display.listing_text(tmp_path, width).split() for width in (80, 140))
+    narrow, wide = (encoders_text.listing_text(tmp_path, width).split() for width in (80, 140))
     assert narrow == wide
 
 
 def test_every_registered_encoder_and_checkpoint_is_listed_once(tmp_path):
-    rows = listing.describe(tmp_path)
+    rows = encoders_listing.describe(tmp_path)
     assert {row.encoder for row in rows} == set(encoders.REGISTRY.names())
     assert sorted(row.checkpoint for row in rows if row.checkpoint) == sorted(checkpoints.names())
     states = {row.encoder: row.state for row in rows if not row.checkpoint}
@@ -116,8 +123,8 @@ def test_models_of_the_hub_that_were_fetched_are_listed_and_checked(tmp_path):
         (folder / name).write_bytes(b"{}")
     (folder / "SHA256SUMS").write_text(models.sums(folder))
 
-    def row() -> listing.Row:
-        (found,) = [row for row in listing.describe(tmp_path) if row.encoder == "huggingface"]
+    def row() -> encoders_listing.Row:
+        (found,) = [row for row in encoders_listing.describe(tmp_path) if row.encoder == "huggingface"]
         return found
 
     assert (row().checkpoint, row().state, row().path, row().bytes) == (
@@ -128,12 +135,12 @@ def test_models_of_the_hub_that_were_fetched_are_listed_and_checked(tmp_path):
     )
     (folder / "config.json").write_bytes(b"{ }")
     assert row().state == "wrong file"
-    assert str(folder) in display.full_text("somebody/tiny", tmp_path)
+    assert str(folder) in encoders_text.full_text("somebody/tiny", tmp_path)
 
 
 def test_one_checkpoint_is_told_in_full(enter, tmp_path):
     enter()
-    text = display.full_text("tiny", tmp_path)
+    text = encoders_text.full_text("tiny", tmp_path)
     for part in (
         "absent: not on disk",
         str(tmp_path / "tiny.bin"),
@@ -147,24 +154,24 @@ def test_one_checkpoint_is_told_in_full(enter, tmp_path):
         "{name: beats, checkpoint: tiny}",
     ):
         assert part in text
-    assert "tiny" in display.full_text("beats", tmp_path)
+    assert "tiny" in encoders_text.full_text("beats", tmp_path)
     enter(sha256=None)
-    assert "{name: beats, checkpoint: tiny, unverified: true}" in display.full_text("tiny", tmp_path)
+    assert "{name: beats, checkpoint: tiny, unverified: true}" in encoders_text.full_text("tiny", tmp_path)
 
 
 def test_a_link_is_never_broken_over_lines(enter, tmp_path):
     link = "https://example.org/" + "long-" * 40 + "name.bin"
     enter({"kind": "https", "url": link})
-    assert f"1.\N{NO-BREAK SPACE}{link}\n" in display.full_text("tiny", tmp_path, width=80)
+    assert f"1.\N{NO-BREAK SPACE}{link}\n" in encoders_text.full_text("tiny", tmp_path, width=80)
 
 
 def test_an_unknown_name_gets_the_nearest_one():
     with pytest.raises(ConfigError, match=r"Did you mean 'yamnet'\?"):
-        display.full_text("yamnett")
+        encoders_text.full_text("yamnett")
 
 
 def test_the_command_prints_the_listing_for_the_width_of_the_terminal_without_colour_into_a_file(monkeypatch):
     for width in (80, 140):
         monkeypatch.setenv("COLUMNS", str(width))
-        assert CliRunner().invoke(app, ["encoders"]).stdout == display.listing_text(width=width) + "\n"
+        assert CliRunner().invoke(app, ["encoders"]).stdout == encoders_text.listing_text(width=width) + "\n"
     assert CliRunner().invoke(app, ["encoders", "yamnet"]).stdout.startswith("yamnet  YAMNet: ")

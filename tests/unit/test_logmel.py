@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asdflow.build import encoder
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
+from asdflow.pipeline.build import encoder
 
 RATE = 16000
 

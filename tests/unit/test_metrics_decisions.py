@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import precision_recall_fscore_support
 
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.metrics import decide, f1, threshold
 
 

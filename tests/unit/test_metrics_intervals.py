@@ -9,13 +9,13 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from asdflow import schemas, tables
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.metrics import evaluate, official
 from asdflow.metrics.labels import labels
 from asdflow.metrics.measure import SIMPLE_JOINT
 from asdflow.metrics.resampled import matrix
 from asdflow.metrics.resampling import units
+from asdflow.products import schemas, tables
 
 
 def grid(machines=("fan", "valve"), each=12, seed=0, sections=("00",), clips_of_recording=1):

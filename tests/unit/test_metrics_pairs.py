@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 from asdflow.metrics import compare, evaluate, official, paired
 
 

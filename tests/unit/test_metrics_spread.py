@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.metrics import agreement, contrast, effects, kendall
 
 KEYS = ("dataset", "encoder", "layer", "pooling", "system", "kind", "machine", "section", "metric", "value")

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from test_backends import clustered
 
-from asdflow import runs
-from asdflow.backends._moments import Moments
-from asdflow.backends._spectrum import of_references
-from asdflow.bank import Bank, Queries
-from asdflow.distances import pairwise
-from asdflow.mixtures import MixedReferences
+from asdflow.covariance.axes import of_references
+from asdflow.covariance.moments import Moments
+from asdflow.geometry.distances import pairwise
 from asdflow.normalizations import REGISTRY
-from asdflow.references import NOBODY, References, Subset, of_bank
+from asdflow.references import search
+from asdflow.references.bank import Bank, Queries
+from asdflow.references.mixtures import MixedReferences
+from asdflow.references.references import NOBODY, References, Subset, of_bank
 
 OTHERS = {
     "all of memmixup": [{"name": "memmixup"}],
@@ -108,7 +108,7 @@ def test_the_nearest_other_mixtures_are_those_of_all_distances(recipe, metric, c
 
 def test_most_mixtures_are_left_out_by_their_bound(monkeypatch):
     seen = 0
-    original = runs._search
+    original = search._search
 
     def counted(*arguments):
         nonlocal seen
@@ -117,8 +117,8 @@ def test_most_mixtures_are_left_out_by_their_bound(monkeypatch):
     bank, domain, test = clustered(200, 8, 24, 5)
     references, queries = mixed((bank, domain, test), "all of memmixup", "cosine", 1)
     of_bank(references.bank).nearest(queries, "cosine", 1, 1)  # the bound is made of it
-    monkeypatch.setattr(runs, "_search", counted)
-    monkeypatch.setattr("asdflow.compiled.FEW", -1)  # the loop, not its array operations
+    monkeypatch.setattr(search, "_search", counted)
+    monkeypatch.setattr("asdflow.geometry.compiled.FEW", -1)  # the loop, not its array operations
     references.nearest(queries, "cosine", 1, 1)
     clips, mixtures = len(bank), references.size - len(bank)
     assert clips < seen / len(test) < clips + 0.6 * mixtures
@@ -171,7 +171,7 @@ def test_neighbours_of_a_part_come_out_of_the_lists_of_all(count, data):
 @pytest.mark.parametrize("batch", [1, 2**9])
 def test_batches_of_clips_change_no_bit_of_the_nearest(batch, data, monkeypatch):
     whole = mixed(data, "memmixup", "cosine", 3)[0].nearest(None, "cosine", 3, 2)
-    monkeypatch.setattr(runs, "BATCH", batch)
+    monkeypatch.setattr(search, "BATCH", batch)
     parts = mixed(data, "memmixup", "cosine", 3)[0].nearest(None, "cosine", 3, 2)
     for domain, values in whole.items():
         np.testing.assert_array_equal(parts[domain], values)

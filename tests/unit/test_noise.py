@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 from asdflow.audio import AudioOptions, read_clip
+from asdflow.audio.noise import NoiseOptions, pink
 from asdflow.datasets.base import validated
-from asdflow.errors import ConfigError, DataError
-from asdflow.noise import NoiseOptions, pink
+from asdflow.foundation.errors import ConfigError, DataError
 
 RATE = 16000
 

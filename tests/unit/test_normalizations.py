@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import scoring_truth as truth
 
-from asdflow import build
-from asdflow.bank import Bank, Queries
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.normalizations.memmixup import MemMixup
 from asdflow.normalizations.smote import SMOTE
 from asdflow.normalizations.source_means import SourceMeans
-from asdflow.references import References
+from asdflow.pipeline import build
+from asdflow.references.bank import Bank, Queries
+from asdflow.references.references import References
 
 METRICS = ("cosine", "euclidean")
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, max_pool2d, relu
 
-from asdflow.build import encoder as build
 from asdflow.encoders.openl3 import excerpt_start
 from asdflow.encoders.openl3 import picture as front
 from asdflow.encoders.openl3.checkpoint import read
@@ -17,8 +16,9 @@ from asdflow.encoders.openl3.mel import mel_filters
 from asdflow.encoders.openl3.network import Network
 from asdflow.encoders.openl3.resampling import resample, resampled_samples
 from asdflow.encoders.openl3.winograd import Maps, Scratch, Winograd, pieces
-from asdflow.errors import ConfigError, DataError, FetchError
-from asdflow.extraction import extract
+from asdflow.foundation.errors import ConfigError, DataError, FetchError
+from asdflow.pipeline.build import encoder as build
+from asdflow.stages.frames import extract
 from tiny_encoders import openl3_checkpoint, openl3_content, openl3_keras, sound
 
 CPU = torch.device("cpu")

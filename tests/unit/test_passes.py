@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from asdflow.build import encoder as build
 from asdflow.encoders._passes import Passes, single_threaded_pool, torch_device
+from asdflow.pipeline.build import encoder as build
 from tiny_encoders import beats_checkpoint, sound
 
 CPU = torch.device("cpu")

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from asdflow import build, poolings
-from asdflow.errors import ConfigError, DataError
+from asdflow import poolings
+from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.pipeline import build
 
 
 def weights(frames, gamma):

@@ -8,8 +8,8 @@ from textwrap import dedent
 
 import pytest
 
-from asdflow.errors import ConfigError
-from asdflow.registry import Registry
+from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.registry import Registry
 
 MEMBER = dedent(
     '''
@@ -33,7 +33,7 @@ def zoo(tmp_path, monkeypatch):
     package = tmp_path / "zoo"
     package.mkdir()
     (package / "__init__.py").write_text(
-        "from asdflow.registry import Registry\nREGISTRY = Registry('animal', __name__)\n"
+        "from asdflow.foundation.registry import Registry\nREGISTRY = Registry('animal', __name__)\n"
         "register = REGISTRY.register\n"
     )
     (package / "cat.py").write_text(MEMBER)

@@ -19,14 +19,15 @@ import numpy as np
 import pytest
 import synthetic_results as synthetic
 
-from asdflow import plotting, report
-from asdflow.errors import ConfigError, ProductError
+from asdflow import report
 from asdflow.figures import REGISTRY
-from asdflow.figures.base import SIMULATED
+from asdflow.foundation.errors import ConfigError, ProductError
+from asdflow.presentation import plotting
+from asdflow.presentation.results import Results, Traits
+from asdflow.presentation.words import SIMULATED
 from asdflow.report import drawing, facts, sound, spectrogram
 from asdflow.report import verdict as verdicts
 from asdflow.report._png import indexed_png
-from asdflow.results import Results, Traits
 
 DATASETS = {"factory": {"kind": "factory"}, "mine": {"kind": "folder", "root": "/home/someone/secret/motors"}}
 
@@ -125,7 +126,7 @@ def test_bytes_do_not_depend_on_the_seed_of_hashes(made, tmp_path):
     code = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
         "import synthetic_results as s; from pathlib import Path\n"
-        "from asdflow import report; from asdflow.results import Results\n"
+        "from asdflow import report; from asdflow.presentation.results import Results\n"
         "f = Path(sys.argv[2]); r = Results(f, json.loads(sys.argv[4]))\n"
         "names = ('leaderboard', 'heatmap')\n"
         "figures = {d: {n: f / 'figures' / d / f'{n}.svg' for n in names} for d in r.datasets}\n"

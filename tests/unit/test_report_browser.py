@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import synthetic_results as synthetic
 
-from asdflow import plotting, report
+from asdflow import report
 from asdflow.figures import REGISTRY
+from asdflow.presentation import plotting
 from browser import chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from asdflow import reproduce, tables
-from asdflow.errors import ProductError
+from asdflow.commands import reproduce
+from asdflow.foundation.errors import ProductError
+from asdflow.products import tables
 
 
 def write_metrics(folder, value):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import synthetic_results as synthetic
 
-from asdflow import tables
-from asdflow.errors import ConfigError, ProductError
-from asdflow.results import Results, System
+from asdflow.foundation.errors import ConfigError, ProductError
+from asdflow.presentation.results import Results, System
+from asdflow.products import tables
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_plain_nearest_neighbour_is_recognised_by_its_parts_not_its_name():
 
 
 def test_a_fusion_inherits_what_its_detectors_need(monkeypatch):
-    from asdflow import build
+    from asdflow.pipeline import build
 
     class Fitted:
         name = "made up"

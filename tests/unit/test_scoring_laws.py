@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from test_backends import METHODS, clustered
 
-from asdflow import backends, build, normalizations, tiles
-from asdflow.bank import Bank, Queries
-from asdflow.errors import AsdflowError, ConfigError
+from asdflow import backends, normalizations
+from asdflow.foundation.errors import AsdflowError, ConfigError
+from asdflow.geometry import tiles
+from asdflow.pipeline import build
+from asdflow.references.bank import Bank, Queries
 
 PARAMETERS = {
     "beam": {"bands": 3},
@@ -323,7 +325,7 @@ def test_a_bank_searched_by_tiles_gives_the_scores_of_the_whole_matrix(name, met
     if name == "knn":
         spec["backend"]["k"] = 3
     whole = scored(spec, bank, domain, test)
-    monkeypatch.setattr("asdflow.references.WHOLE", 0)
+    monkeypatch.setattr("asdflow.references.references.WHOLE", 0)
     monkeypatch.setattr(tiles.nearest_by_tiles, "__kwdefaults__", {"rows": 7, "columns": 9})
     for tiled, expected in zip(scored(spec, bank, domain, test), whole, strict=True):
         np.testing.assert_allclose(tiled, expected, rtol=1e-9)

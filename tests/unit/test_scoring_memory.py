@@ -4,7 +4,8 @@ import gc
 
 import numpy as np
 
-from asdflow import bank, scoring
+from asdflow.references import bank
+from asdflow.stages import scores
 
 
 def test_of_two_sections_one_bank_lives_at_a_time(monkeypatch):
@@ -26,21 +27,21 @@ def test_of_two_sections_one_bank_lives_at_a_time(monkeypatch):
         def take(self, rows):
             return self
 
-    monkeypatch.setattr(scoring, "sections", lambda _: [Section, Section, Section])
-    monkeypatch.setattr(scoring, "_shared", shared)
-    monkeypatch.setattr(scoring, "_with_labels", lambda clips, rows: {})
+    monkeypatch.setattr(scores, "sections", lambda _: [Section, Section, Section])
+    monkeypatch.setattr(scores, "_shared", shared)
+    monkeypatch.setattr(scores, "_with_labels", lambda clips, rows: {})
     detectors = {
         "knn": {
             "backend": {"name": "knn"},
             "normalization": [{"name": "memmixup"}, {"name": "density_ratio"}],
         }
     }
-    scoring.score_columns(None, Table(), detectors, {})  # what is compiled now leaves tracebacks behind
+    scores.score_columns(None, Table(), detectors, {})  # what is compiled now leaves tracebacks behind
     alive.clear()
     gc.collect()
     gc.disable()
     try:
-        found = scoring.score_columns(None, Table(), detectors, {})
+        found = scores.score_columns(None, Table(), detectors, {})
     finally:
         gc.enable()
     assert len(found["knn"]["score"]) == 45

@@ -8,10 +8,10 @@ import pytest
 import synthetic_results as synthetic
 from test_figures import drawn
 
-from asdflow import plotting
 from asdflow.config import load
 from asdflow.figures import REGISTRY
 from asdflow.figures.sensitivity import traces
+from asdflow.presentation import plotting
 
 LDN = {"parameters": ["k"], "members": {"ldn16": [16], "ldn": [1], "ldn4": [4]}}
 POOLS = {"parameters": ["p"], "members": {"mean": [1.0], "gem3": [3.0], "max": [1000.0]}}

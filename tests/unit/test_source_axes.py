@@ -6,8 +6,8 @@ import scoring_truth as truth
 from test_backends import clustered
 
 from asdflow.backends import REGISTRY, mahalanobis
-from asdflow.bank import Bank, Queries
-from asdflow.references import References
+from asdflow.references.bank import Bank, Queries
+from asdflow.references.references import References
 
 
 def selective(bank, domain, test):

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from asdflow.config import load
 from asdflow.datasets.dcase.registry import load as registry
-from asdflow.plan import Plan
+from asdflow.plan.plan import Plan
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 STUDIES = sorted(path.relative_to(CONFIG).as_posix() for path in CONFIG.rglob("*.yaml"))

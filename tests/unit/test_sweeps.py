@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from asdflow import build
 from asdflow.config import load
 from asdflow.config.schema import SWEPT, sweepable
-from asdflow.errors import ConfigError
-from asdflow.results import Results
+from asdflow.foundation.errors import ConfigError
+from asdflow.pipeline import build
+from asdflow.presentation.results import Results
 
 NN = {"backend": {"name": "knn"}}
 

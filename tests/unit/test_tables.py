@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from asdflow import tables
-from asdflow.errors import ProductError
-from asdflow.schemas import SCHEMAS
+from asdflow.foundation.errors import ProductError
+from asdflow.products import tables
+from asdflow.products.schemas import SCHEMAS
 
 MADE_BY = {"pooling": {"name": "mean"}}
 

@@ -14,7 +14,7 @@ import pytest
 from asdflow.datasets.dcase import unpack as module
 from asdflow.datasets.dcase.registry import Limits
 from asdflow.datasets.dcase.unpack import unpack
-from asdflow.errors import DataError, FetchError
+from asdflow.foundation.errors import DataError, FetchError
 
 LIMITS = Limits(total_bytes=100_000, member_bytes=20_000, members=20)
 NOISE = bytes(range(256)) * 8

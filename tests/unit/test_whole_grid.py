@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ruamel.yaml import YAML
 
-from asdflow import backends, build, normalizations
+from asdflow import backends, normalizations
 from asdflow.config import load
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
+from asdflow.pipeline import build
 
 OF_BANDS = {"beam", "adabeam"}  # features without bands have nothing for them
 

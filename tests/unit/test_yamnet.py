@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from asdflow import checkpoints
-from asdflow.build import encoder
 from asdflow.encoders.yamnet import PATCH, SHAPES
-from asdflow.errors import ConfigError, DataError, FetchError
+from asdflow.foundation.errors import ConfigError, DataError, FetchError
+from asdflow.pipeline.build import encoder
 from yamnet_weights import yamnet_folder
 
 RATE = 16000
@@ -86,7 +86,7 @@ def test_a_wrong_parameter_is_explained(changed, words):
 
 def test_building_reads_no_weights_and_imports_no_torch(tmp_path):
     code = (
-        "import sys; from asdflow.build import encoder; e = encoder({'name': 'yamnet'});"
+        "import sys; from asdflow.pipeline.build import encoder; e = encoder({'name': 'yamnet'});"
         "assert e.output_shape('layer9', 32000) == (24, 4, 512); assert 'torch' not in sys.modules"
     )
     environment = {"ASDFLOW_CHECKPOINTS": str(tmp_path), "PATH": ""}

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from asdflow import tables
+from asdflow.products import tables
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 

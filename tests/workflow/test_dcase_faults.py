@@ -19,7 +19,7 @@ import pytest
 from project import Project
 from server import Fault, Server, Size, md5, simulate
 
-from asdflow import tables
+from asdflow.products import tables
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("dcase")]
 

@@ -8,8 +8,9 @@ import pytest
 from project import Project
 from server import Server, Size, simulate
 
-from asdflow import metrics, tables
+from asdflow import metrics
 from asdflow.exchange import evaluate_folder
+from asdflow.products import tables
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("dcase")]
 
@@ -136,7 +137,7 @@ def test_exported_systems_evaluate_to_the_numbers_of_the_metrics(finished, tmp_p
     command = [
         sys.executable,
         "-m",
-        "asdflow.cli",
+        "asdflow.commands.cli",
         "export",
         str(tmp_path),
         "--configfile",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asdflow.reproduce import compare
+from asdflow.commands.reproduce import compare
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 

@@ -10,7 +10,7 @@ from project import CONFIG, Project
 from test_hub_models import COMMIT, MODEL, READ, publish
 
 from answering import serving
-from asdflow import tables
+from asdflow.products import tables
 from tiny_encoders import beats_checkpoint
 from tiny_huggingface import model_folder
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from project import Project
 
-from asdflow import tables
+from asdflow.products import tables
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("partial")]
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from asdflow import checkpoints
-from asdflow.job import run
+from asdflow.stages.job import run
 
 
 def main(snakemake):

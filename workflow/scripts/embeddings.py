@@ -1,8 +1,8 @@
 """One vector a clip."""
 
-from asdflow import tables
-from asdflow.embedding import embed
-from asdflow.job import run
+from asdflow.products import tables
+from asdflow.stages.embeddings import embed
+from asdflow.stages.job import run
 
 
 def main(snakemake):

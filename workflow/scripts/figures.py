@@ -1,8 +1,9 @@
 """Every figure of one data set."""
 
-from asdflow import build, plotting
-from asdflow.job import run
-from asdflow.results import Results
+from asdflow.pipeline import build
+from asdflow.presentation import plotting
+from asdflow.presentation.results import Results
+from asdflow.stages.job import run
 
 
 def main(snakemake):

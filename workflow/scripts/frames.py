@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from asdflow import build, checkpoints, datasets, extraction, tables
-from asdflow.clips import longest_s, require_usable
-from asdflow.job import run
-from asdflow.waveforms import loader
+from asdflow import checkpoints, datasets
+from asdflow.pipeline import build
+from asdflow.products import tables
+from asdflow.stages import frames
+from asdflow.stages.job import run
+from asdflow.stages.usable import longest_s, require_usable
 
 
 def main(snakemake):
@@ -28,9 +30,9 @@ def main(snakemake):
     shard, shards = int(names.get("shard", 1)), int(names.get("shards", 1))
     made_by = {"data": params.data, "sound": params.sound, "encoder": params.encoder}
     made_by |= checkpoints.unverified(params.encoder)
-    extraction.extract(
-        extraction.shard_of(clips, shard, shards),
-        loader(data, names.dataset, Path.cwd(), longest),
+    frames.extract(
+        frames.shard_of(clips, shard, shards),
+        data.loader(names.dataset, Path.cwd(), longest),
         encoder,
         snakemake.output[0],
         made_by | {"runs_on": encoder.runs_on},

@@ -1,9 +1,9 @@
 """Scores of one fusion."""
 
-from asdflow import tables
-from asdflow.fusing import fuse_columns
-from asdflow.job import run
-from asdflow.scoring import read_systems
+from asdflow.products import tables
+from asdflow.stages.fusion import fuse_columns
+from asdflow.stages.job import run
+from asdflow.stages.scores import read_systems
 
 
 def main(snakemake):

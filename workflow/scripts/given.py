@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from asdflow import datasets, tables
-from asdflow.job import run
+from asdflow import datasets
+from asdflow.products import tables
+from asdflow.stages.job import run
 
 
 def main(snakemake):

@@ -1,7 +1,7 @@
 """A model of the hub, fetched at one commit and verified."""
 
 from asdflow.checkpoints import hub
-from asdflow.job import run
+from asdflow.stages.job import run
 
 
 def main(snakemake):

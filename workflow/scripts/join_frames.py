@@ -1,7 +1,7 @@
 """Frames of one machine, from those of its shards."""
 
-from asdflow.frames import merge
-from asdflow.job import run
+from asdflow.products.frames import merge
+from asdflow.stages.job import run
 
 
 def main(snakemake):

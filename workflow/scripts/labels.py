@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from asdflow.job import run
-from asdflow.plan import dcase_entry
+from asdflow.plan.plan import dcase_entry
+from asdflow.stages.job import run
 
 
 def main(snakemake):

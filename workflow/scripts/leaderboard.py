@@ -1,8 +1,8 @@
 """Leaderboard of the whole study."""
 
-from asdflow.job import run
+from asdflow.presentation.results import Results
 from asdflow.report import write_leaderboard
-from asdflow.results import Results
+from asdflow.stages.job import run
 
 
 def main(snakemake):

@@ -1,9 +1,9 @@
 """Metrics of every system of one encoder, layer and pooling."""
 
-from asdflow import tables
-from asdflow.evaluation import metric_columns
-from asdflow.job import run
-from asdflow.scoring import read_systems
+from asdflow.products import tables
+from asdflow.stages.job import run
+from asdflow.stages.metrics import metric_columns
+from asdflow.stages.scores import read_systems
 
 
 def main(snakemake):

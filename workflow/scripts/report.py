@@ -1,8 +1,8 @@
 """The report."""
 
 from asdflow import report
-from asdflow.job import run
-from asdflow.results import Results
+from asdflow.presentation.results import Results
+from asdflow.stages.job import run
 
 
 def main(snakemake):

@@ -1,8 +1,8 @@
 """Scores of the detectors of one backend on one machine."""
 
-from asdflow import tables
-from asdflow.job import run
-from asdflow.scoring import score_columns
+from asdflow.products import tables
+from asdflow.stages.job import run
+from asdflow.stages.scores import score_columns
 
 
 def main(snakemake):

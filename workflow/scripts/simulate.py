@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asdflow import datasets
 from asdflow.datasets.factory import generate
-from asdflow.job import run
+from asdflow.stages.job import run
 
 
 def main(snakemake):

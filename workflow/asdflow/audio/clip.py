@@ -20,10 +20,10 @@ import numpy as np
 from asdflow.audio.files import AudioFile, open_audio
 from asdflow.audio.options import FIXED_S, AudioOptions
 from asdflow.audio.resampling import resample, resampled_samples
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from asdflow.noise import NoiseOptions
+    from asdflow.audio.noise import NoiseOptions
 
 
 def read_clip(
@@ -141,6 +141,6 @@ def _filled_samples(rate: int, options: AudioOptions, longest_s: float | None) -
         raise ConfigError(
             "audio.length",
             "is tile_max, but the longest duration of the data set was not given",
-            "Set audio.longest_s, or pass longest_s (asdflow.clips.longest_s finds it).",
+            "Set audio.longest_s, or pass longest_s (asdflow.clips.measured.longest_s finds it).",
         )
     return round(longest * rate)

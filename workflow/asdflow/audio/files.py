@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 SUFFIXES = (".wav", ".flac", ".ogg")
 """File names that a folder is searched for."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 LEVELS_DBFS = {"rms": -26.0, "peak": -1.0}
 """Level that each kind of normalization aims at where `level_dbfs` is not given."""
@@ -86,5 +86,5 @@ class AudioOptions:
 
     @property
     def needs_longest(self) -> bool:
-        """Whether the longest clip of the data set must be known (see `asdflow.clips.longest_s`)."""
+        """Whether the longest clip of the data set must be known (`longest_s` of asdflow.stages.usable)."""
         return self.length == "tile_max" and self.longest_s is None

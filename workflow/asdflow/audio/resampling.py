@@ -7,7 +7,7 @@ from math import gcd
 
 import numpy as np
 
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 ZERO_CROSSINGS = 64
 """Half length of the filter, in samples of the lower rate."""

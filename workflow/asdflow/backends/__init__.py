@@ -1,6 +1,6 @@
 """Backends: a bank of normal embeddings to an anomaly score. One file a member."""
 
-from asdflow.registry import Registry
+from asdflow.foundation.registry import Registry
 
 REGISTRY = Registry("backend", __name__)
 register = REGISTRY.register

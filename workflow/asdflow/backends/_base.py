@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from asdflow.bank import Queries
-from asdflow.errors import ConfigError
-from asdflow.references import References
+from asdflow.foundation.errors import ConfigError
+from asdflow.references.bank import Queries
+from asdflow.references.references import References
 
 
 class Fitted(ABC):

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.backends._base import Backend, Fitted, require_size
-from asdflow.bank import SOURCE, TARGET, Embedded, Queries
-from asdflow.references import ByDomain, References
+from asdflow.references.bank import SOURCE, TARGET, Embedded, Queries
+from asdflow.references.references import ByDomain, References
 
 Metric = Annotated[
     Literal["cosine", "euclidean"],

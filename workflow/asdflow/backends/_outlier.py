@@ -9,8 +9,8 @@ import numpy as np
 
 from asdflow.backends._base import Backend, require_size
 from asdflow.backends._neighbours import Metric
-from asdflow.bank import Queries
-from asdflow.references import References
+from asdflow.references.bank import Queries
+from asdflow.references.references import References
 
 REFUSES = {
     "reference": "it already compares with the density around the neighbours",

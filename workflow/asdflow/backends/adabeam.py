@@ -10,10 +10,10 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import require_size
-from asdflow.backends._moments import batches
 from asdflow.backends._neighbours import Bands, Metric, NeighbourBackend, mean_of_nearest
-from asdflow.bank import Embedded
-from asdflow.references import ByDomain, References
+from asdflow.covariance.moments import batches
+from asdflow.references.bank import Embedded
+from asdflow.references.references import ByDomain, References
 
 
 @register("adabeam")

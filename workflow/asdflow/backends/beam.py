@@ -11,7 +11,7 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import require_size
 from asdflow.backends._neighbours import Bands, Metric, NeighbourBackend, mean_of_nearest
-from asdflow.references import ByDomain, References
+from asdflow.references.references import ByDomain, References
 
 
 @register("beam")

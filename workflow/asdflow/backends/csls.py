@@ -11,10 +11,10 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._neighbours import mean_of_nearest
-from asdflow.bank import Queries
-from asdflow.dense_references import DenseReferences
-from asdflow.density import MEAN, Nearest
-from asdflow.references import References
+from asdflow.references.bank import Queries
+from asdflow.references.density import MEAN, Nearest
+from asdflow.references.density_references import DenseReferences
+from asdflow.references.references import References
 
 
 @register("csls")

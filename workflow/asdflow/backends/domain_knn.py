@@ -11,9 +11,9 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import require_both_domains, require_size
 from asdflow.backends._neighbours import Metric, NeighbourBackend
-from asdflow.bank import SOURCE, TARGET
-from asdflow.errors import ConfigError
-from asdflow.references import ByDomain, References
+from asdflow.foundation.errors import ConfigError
+from asdflow.references.bank import SOURCE, TARGET
+from asdflow.references.references import ByDomain, References
 
 
 @register("domain_knn")

@@ -10,11 +10,11 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_size
-from asdflow.backends._moments import Moments, batches
-from asdflow.bank import Queries
-from asdflow.clustering import kmeans
-from asdflow.compiled import compiled
-from asdflow.references import References
+from asdflow.covariance.moments import Moments, batches
+from asdflow.geometry.clustering import kmeans
+from asdflow.geometry.compiled import compiled
+from asdflow.references.bank import Queries
+from asdflow.references.references import References
 
 #: Range of products of variances.
 SMALLEST, LARGEST = 1e-250, 1e250

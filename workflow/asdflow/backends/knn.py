@@ -11,8 +11,8 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import Fitted, require_size
 from asdflow.backends._neighbours import Metric, NeighbourBackend, mean_of_nearest
-from asdflow.indexes import IndexedReferences, Kind
-from asdflow.references import ByDomain, References
+from asdflow.references.indexes import IndexedReferences, Kind
+from asdflow.references.references import ByDomain, References
 
 
 @register("knn")

@@ -13,8 +13,8 @@ from asdflow.backends import register
 from asdflow.backends._base import Fitted
 from asdflow.backends._neighbours import Metric
 from asdflow.backends._outlier import Graph, OutlierBackend
-from asdflow.bank import Queries
-from asdflow.references import References
+from asdflow.references.bank import Queries
+from asdflow.references.references import References
 
 #: Smallest expected distance that a factor is divided by.
 GUARD = 1e-12

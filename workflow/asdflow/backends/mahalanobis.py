@@ -11,12 +11,12 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_both_domains
-from asdflow.backends._points import Points
-from asdflow.backends._shrinkage import Covariance, covariance, left_out, own_distances
-from asdflow.backends._spectrum import Spectrum, of_references, spectrum
-from asdflow.bank import SOURCE, TARGET, Bank, Queries
-from asdflow.mixtures import plain
-from asdflow.references import References, of_bank
+from asdflow.covariance.axes import Spectrum, of_references, spectrum
+from asdflow.covariance.points import Points
+from asdflow.covariance.shrinkage import Covariance, covariance, left_out, own_distances
+from asdflow.references.bank import SOURCE, TARGET, Bank, Queries
+from asdflow.references.mixtures import plain
+from asdflow.references.references import References, of_bank
 
 #: Target clips that are taken out of the axes of a bank, at most; beyond, the source clips have their own.
 FEW = 32

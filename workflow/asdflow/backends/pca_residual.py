@@ -10,13 +10,13 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
-from asdflow.backends._downdate import Cut, poles
-from asdflow.backends._points import Points
-from asdflow.backends._removal import Removal
-from asdflow.backends._spectrum import Missing, Spectrum, of_references
-from asdflow.bank import Queries
-from asdflow.errors import ConfigError, DataError
-from asdflow.references import NOBODY, References
+from asdflow.covariance.axes import Missing, Spectrum, of_references
+from asdflow.covariance.downdate import Cut, poles
+from asdflow.covariance.points import Points
+from asdflow.covariance.removal import Removal
+from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.references.bank import Queries
+from asdflow.references.references import NOBODY, References
 
 
 @register("pca_residual")

@@ -11,10 +11,10 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._neighbours import Bands, Metric
-from asdflow.bank import SOURCE, TARGET, Queries
-from asdflow.density import MEAN, Density, Nearest, mean_of_finite
-from asdflow.errors import ConfigError
-from asdflow.references import NOBODY, References
+from asdflow.foundation.errors import ConfigError
+from asdflow.references.bank import SOURCE, TARGET, Queries
+from asdflow.references.density import MEAN, Density, Nearest, mean_of_finite
+from asdflow.references.references import NOBODY, References
 
 #: Distances of exact copies are taken as this, so that their logarithm is finite.
 GUARD = 1e-12

@@ -1,6 +1,5 @@
 """Checkpoints: files of weights, known by name in resources/encoders.yaml, fetched once, checked always."""
 
-from asdflow.checkpoints.listing import describe
 from asdflow.checkpoints.models import hub_folder
 from asdflow.checkpoints.registry import Checkpoint, checkpoint, load_registry, names
 from asdflow.checkpoints.store import default_folder, fetch, locate, path_of, resolve, sha256_of, unverified
@@ -9,7 +8,6 @@ __all__ = [
     "Checkpoint",
     "checkpoint",
     "default_folder",
-    "describe",
     "fetch",
     "hub_folder",
     "load_registry",

@@ -20,7 +20,7 @@ from asdflow.checkpoints.models import (
     verify_model,
 )
 from asdflow.checkpoints.registry import hub_address
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 
 def fetch_model(model: str, revision: str, folder: str | Path | None = None) -> Path:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from asdflow.checkpoints.store import default_folder, sha256_of
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 CONFIG = "config.json"
 #: The front end stands in one of these; the second is the newer layout.

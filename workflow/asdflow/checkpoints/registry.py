@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 REGISTRY_FILE = Path(__file__).resolve().parents[3] / "resources" / "encoders.yaml"
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from asdflow import download
-from asdflow.atomic import whole_file
 from asdflow.checkpoints import wheels
 from asdflow.checkpoints.registry import (
     ALGORITHMS,
@@ -23,7 +22,8 @@ from asdflow.checkpoints.registry import (
     names,
 )
 from asdflow.download import digest_of
-from asdflow.errors import FetchError, NoSourceError
+from asdflow.foundation.errors import FetchError, NoSourceError
+from asdflow.foundation.files import whole_file
 
 ENVIRONMENT = "ASDFLOW_CHECKPOINTS"
 

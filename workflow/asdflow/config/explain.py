@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema import ValidationError
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 
 def explain(error: ValidationError, files: Sequence[Path], schema: dict[str, Any]) -> ConfigError:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from asdflow.registry import NAME_PATTERN
+from asdflow.foundation.registry import NAME_PATTERN
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from asdflow import backends, datasets, encoders, figures, fusion, normalizations, poolings
 from asdflow.config.models import StudyModel
-from asdflow.registry import NAME_PATTERN, Registry
+from asdflow.foundation.registry import NAME_PATTERN, Registry
 
 # Key of the configuration -> (registry, the key of an entry that names the member).
 AXES: dict[str, tuple[Registry, str]] = {

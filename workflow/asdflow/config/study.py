@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asdflow import build, datasets
+from asdflow import datasets
 from asdflow.config import sweeps
 from asdflow.config.explain import explain, nearest, place
 from asdflow.config.models import StudyModel
 from asdflow.config.schema import AXES, PARTS, schema
 from asdflow.config.sweeps import Sweep
-from asdflow.errors import AsdflowError, ConfigError
+from asdflow.foundation.errors import AsdflowError, ConfigError
+from asdflow.pipeline import build
 
 
 @dataclass(frozen=True)

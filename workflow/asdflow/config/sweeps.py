@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from asdflow.config.schema import PARTS, sweepable
-from asdflow.errors import ConfigError
-from asdflow.registry import NAME_PATTERN, Registry
+from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.registry import NAME_PATTERN, Registry
 
 Value = bool | int | float | str
 Keys = tuple[str | int, ...]

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from asdflow.errors import ConfigError
-from asdflow.registry import Registry
+from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.registry import Registry
 
 REGISTRY = Registry("dataset kind", __name__)
 register = REGISTRY.register

@@ -9,11 +9,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from asdflow.datasets._problems import together
+from asdflow.clips.rows import ClipRow
 from asdflow.datasets._scan import folder_name, require_machine
-from asdflow.datasets.base import ClipRow
-from asdflow.errors import DataError
-from asdflow.schemas import DOMAIN, LABEL, SPLIT
+from asdflow.foundation.errors import DataError, together
+from asdflow.products.schemas import DOMAIN, LABEL, SPLIT
 
 NAME = "clips.csv"
 COLUMNS = (

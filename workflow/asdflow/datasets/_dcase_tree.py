@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from asdflow.datasets._problems import together
+from asdflow.clips.dcase_names import GRAMMAR, HIDDEN, ClipPath, parse_path
+from asdflow.clips.rows import ClipRow
 from asdflow.datasets._scan import folder_name, require_machine
-from asdflow.datasets.base import ClipRow
-from asdflow.dcase_names import GRAMMAR, HIDDEN, ClipPath, parse_path
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError, together
 
 
 def clips_of(paths: Iterable[str], root: Path, year: int | None = None) -> dict[str, list[ClipRow]]:

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from asdflow.clips.rows import ClipRow
 from asdflow.datasets._scan import folder_name, require_machine
-from asdflow.datasets.base import ClipRow
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 _ID = re.compile(r"id_(\d+)", re.ASCII)
 _SNR = re.compile(r"(-?\d+)_dB_.+", re.ASCII)

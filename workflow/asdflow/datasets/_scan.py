@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asdflow.audio.files import SUFFIXES
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 _TABLE = re.compile(r"attributes_\d+\.csv", re.ASCII)
 _MACHINE = re.compile(r"[\w.+-]+", re.ASCII)

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from asdflow.datasets.base import ClipRow
-from asdflow.errors import DataError
+from asdflow.clips.rows import ClipRow
+from asdflow.foundation.errors import DataError
 
 Machines = Mapping[str, Sequence[ClipRow]]
 

@@ -13,11 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from asdflow.datasets._problems import together
+from asdflow.clips.rows import ClipRow
 from asdflow.datasets._scan import require_machine
-from asdflow.datasets.base import ClipRow
-from asdflow.errors import DataError
-from asdflow.schemas import DOMAIN, LABEL, SPLIT
+from asdflow.foundation.errors import DataError, together
+from asdflow.products.schemas import DOMAIN, LABEL, SPLIT
 
 REQUIRED = ("clip", "machine", "section", "domain", "split", "label")
 OPTIONAL = ("recording",)

@@ -5,72 +5,22 @@ from __future__ import annotations
 import difflib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from asdflow.audio import AudioOptions
-from asdflow.errors import ConfigError
-from asdflow.noise import NoiseOptions
+from asdflow.audio.noise import NoiseOptions
+from asdflow.clips.rows import ClipRow
+from asdflow.foundation.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
-
-
-@dataclass(frozen=True)
-class ClipRow:
-    """One planned clip: what is known of it before its file is opened.
-
-    Parameters
-    ----------
-    path : str
-        Audio file relative to the root of the data set, "/" between folders.
-    section : str
-        One bank and one AUC each; "00" where a data set has no sections.
-    split : str
-        "train" (the bank), "test" or "supplemental".
-    start_s : float
-        Where the clip starts in the file, seconds.
-    duration_s : float or None
-        How long it is, seconds. None: to the end of the file.
-    domain : str or None
-        "source", "target", or None where the data set has no domains.
-    label : str or None
-        "normal", "anomaly", or None where unknown.
-    recording : str
-        Clips of one recording are not independent. Default: the path without suffix.
-    attributes : dict of str to str
-        Operating conditions.
-    """
-
-    path: str
-    section: str = "00"
-    split: str = "train"
-    start_s: float = 0.0
-    duration_s: float | None = None
-    domain: str | None = None
-    label: str | None = None
-    recording: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
-
-    def __post_init__(self) -> None:
-        if not self.recording:
-            object.__setattr__(self, "recording", without_suffix(self.path))
-
-    @property
-    def segment(self) -> bool:
-        """Whether the clip is a part of its file."""
-        return self.start_s > 0 or self.duration_s is not None
-
-    @property
-    def clip(self) -> str:
-        """Identity within the data set: path without suffix, "#start" (seconds) added for a segment."""
-        start = f"{self.start_s:.6f}".rstrip("0").rstrip(".")
-        return without_suffix(self.path) + (f"#{start}" if self.segment else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,18 +81,25 @@ class Recordings(Dataset):
 
     def clips_table(self, name: str, base: Path, machine: str) -> pa.Table:
         """Every clip of the machine, its file checked and its sound measured."""
-        from asdflow import clips
+        from asdflow.clips import measured
 
-        return clips.table(self, name, base, machine)
+        return measured.table(machine, self.root(name, base), self.clip_rows(name, base, machine))
+
+    def loader(
+        self, name: str, base: str | Path, longest_s: float | None = None
+    ) -> Callable[[Mapping[str, Any], int], np.ndarray]:
+        """Function `load(row, rate) -> (samples,) float32` with the audio and noise options of the data set.
+
+        `longest_s` is the longest clip of the data set, seconds, for `length: tile_max`.
+        """
+        from asdflow.clips.waveforms import loader
+
+        noise = None if self.noise is None else self.noise.at(base)
+        return loader(self.root(name, Path(base)), self.audio, noise, longest_s)
 
     def noise_files(self, base: Path) -> list[str]:
         """Noise recordings that the frames depend on; empty unless noise is taken from files."""
         return [] if self.noise is None else self.noise.files(base)
-
-
-def without_suffix(path: str) -> str:
-    """Path without the suffix of its file name: "fan/train/a.wav" -> "fan/train/a"."""
-    return str(PurePosixPath(path).with_suffix(""))
 
 
 def common_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -22,8 +22,8 @@ from pydantic import Field
 
 from asdflow.datasets import register
 from asdflow.datasets.base import Dataset
-from asdflow.errors import ConfigError, DataError
-from asdflow.registry import NAME_PATTERN
+from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.registry import NAME_PATTERN
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,7 +102,7 @@ class Embeddings(Dataset):
 
     def clips_table(self, name: str, base: Path, machine: str) -> pa.Table:
         """What the files say of every clip, once the vectors of all encoders have been checked."""
-        from asdflow.clips import require_sound_plan, warn_about_domains, warn_about_recordings
+        from asdflow.clips.checks import require_sound_plan, warn_about_domains, warn_about_recordings
         from asdflow.datasets._vectors import Given
 
         first = self._read(base, self.given[0], machine)
@@ -214,7 +214,7 @@ def _warn_about_copies(clips: Sequence[Given], values: np.ndarray) -> None:
 def _table(machine: str, clips: Sequence[Given]) -> pa.Table:
     import pyarrow as pa
 
-    from asdflow.schemas import CLIPS
+    from asdflow.products.schemas import CLIPS
 
     known: Mapping[str, list] = {
         "machine": [machine] * len(clips),

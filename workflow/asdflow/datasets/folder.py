@@ -12,12 +12,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from asdflow.clips.dcase_names import understood
+from asdflow.clips.rows import ClipRow
 from asdflow.datasets import _clips_csv, _dcase_tree, _mimii_tree, register
 from asdflow.datasets._scan import Tree, scan
 from asdflow.datasets._split import Machines, as_domains, with_bank
-from asdflow.datasets.base import ClipRow, Recordings
-from asdflow.dcase_names import understood
-from asdflow.errors import ConfigError, DataError
+from asdflow.datasets.base import Recordings
+from asdflow.foundation.errors import ConfigError, DataError
 
 
 @register("folder")

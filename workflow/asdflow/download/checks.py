@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from asdflow.errors import ConfigError, FetchError
+from asdflow.foundation.errors import ConfigError, FetchError
 
 #: Hexadecimal digits of each kind of hash; git: the object id of a blob.
 DIGITS = {"md5": 32, "sha256": 64, "git": 40}

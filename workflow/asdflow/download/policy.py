@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may differ a little later. Any other error (401, 403, 404, 410) is final for its source."""

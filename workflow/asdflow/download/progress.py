@@ -17,10 +17,10 @@ UP = "\x1b[A"
 class Progress:
     """Counts bytes of one file; use as a context manager.
 
-    A stream that writes to several (`asdflow.job.Tee`: log and terminal) gets a bar in the terminal and lines
-    in the log. Jobs that run at once share a terminal, and none knows what the others and Snakemake print: a
-    bar has a line of its own, `row` lines below the cursor, and leaves the cursor where it was, so that other
-    output goes on above it.
+    A stream that writes to several (`Tee` of stages/job.py: log and terminal) gets a bar in the terminal and
+    lines in the log. Jobs that run at once share a terminal, and none knows what the others and Snakemake
+    print: a bar has a line of its own, `row` lines below the cursor, and leaves the cursor where it was, so
+    that other output goes on above it.
 
     Parameters
     ----------

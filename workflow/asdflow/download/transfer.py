@@ -15,7 +15,7 @@ from asdflow.download.checks import full_disk, room, split_checksum, verify
 from asdflow.download.locking import locked, slot
 from asdflow.download.policy import AGAIN, Policy
 from asdflow.download.progress import Progress
-from asdflow.errors import FetchError, NoSourceError
+from asdflow.foundation.errors import FetchError, NoSourceError
 
 PIECE = 1 << 18
 AGENT = "asdflow (research software)"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from asdflow.encoders.base import Encoder, is_torch
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 
 NumberedLayers = Annotated[
     tuple[str | int, ...],

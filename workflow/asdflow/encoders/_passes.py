@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asdflow import checkpoints, kaldi
+from asdflow import checkpoints
+from asdflow.encoders import _kaldi
 from asdflow.encoders._clips import NumberedLayers, UnequalClips, canonical_layers, layer_number, numbered
 from asdflow.encoders._passes import Checkpoint, Device, Passes, Precision, Unverified, torch_device
 from asdflow.encoders.base import Storage, StoredBands, check_layers, check_waveforms, convert, is_torch
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
@@ -101,8 +102,8 @@ class PatchTransformer(UnequalClips):
 
     def _times(self, steps: int) -> np.ndarray:
         """(steps,) middle of the samples that each column of patches sees, in seconds."""
-        shift, patch = kaldi.frame_shift(RATE), self._network.patch_size
-        seen = kaldi.frame_length(RATE) + (patch - 1) * shift
+        shift, patch = _kaldi.frame_shift(RATE), self._network.patch_size
+        seen = _kaldi.frame_length(RATE) + (patch - 1) * shift
         return (np.arange(steps) * patch * shift + seen / 2) / RATE
 
     def _require_head(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 if TYPE_CHECKING:
     import torch

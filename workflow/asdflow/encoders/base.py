@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from asdflow import checkpoints
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 
 Layers = Annotated[
     tuple[str, ...],

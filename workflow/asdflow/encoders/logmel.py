@@ -11,7 +11,7 @@ from pydantic import Field
 
 from asdflow.encoders import register
 from asdflow.encoders.base import Encoder, Layers, Storage, check_layers
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 # Slaney's mel scale (Auditory Toolbox, 1998): linear to 1 kHz, logarithmic above.
 HZ_PER_MEL, KNEE_HZ, LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27

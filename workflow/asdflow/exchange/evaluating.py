@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from asdflow import metrics
-from asdflow.errors import ConfigError, DataError
 from asdflow.exchange.labelling import Clip, clips_of_list, clips_of_names, clips_of_table, stem
 from asdflow.exchange.reading import Submission, Unit, read_folder
+from asdflow.foundation.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from asdflow.dcase_names import ClipName
+    from asdflow.clips.dcase_names import ClipName
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from asdflow import tables
-from asdflow.errors import ConfigError
 from asdflow.exchange.writing import write_system
-from asdflow.plan import Plan
+from asdflow.foundation.errors import ConfigError
+from asdflow.plan.plan import Plan
+from asdflow.products import tables
 
 KEYS = ("dataset", "encoder", "layer", "pooling", "system")
 

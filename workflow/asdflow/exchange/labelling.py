@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from asdflow import tables
-from asdflow.errors import ConfigError, DataError
 from asdflow.exchange.reading import Submission, Unit
+from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.products import tables
 
 if TYPE_CHECKING:
-    from asdflow.dcase_names import ClipName
+    from asdflow.clips.dcase_names import ClipName
 
 
 @dataclass(frozen=True)

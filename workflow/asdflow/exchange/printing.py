@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asdflow.atomic import whole_file
+from asdflow.foundation.files import whole_file
 
 if TYPE_CHECKING:
     from asdflow.exchange.evaluating import Evaluation

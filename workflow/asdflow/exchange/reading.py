@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 Unit = tuple[str, str]  # machine, section
 FORMAT = "anomaly_score_<machine>_section_<nn>_test.csv"

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from asdflow import metrics
-from asdflow.atomic import whole_file
-from asdflow.errors import DataError
 from asdflow.exchange.labelling import short_names
 from asdflow.exchange.reading import Unit
+from asdflow.foundation.errors import DataError
+from asdflow.foundation.files import whole_file
 
 
 def write_system(

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from asdflow.plotting import Sheet
-    from asdflow.results import Results
+    from asdflow.presentation.plotting import Sheet
+    from asdflow.presentation.results import Results
 
 
 class Picture(ABC):
@@ -29,7 +29,7 @@ class Picture(ABC):
         ProductError
             A table of the data set is missing or broken.
         """
-        from asdflow import plotting
+        from asdflow.presentation import plotting
 
         with plotting.style():
             return self.paint(results, dataset)
@@ -37,6 +37,3 @@ class Picture(ABC):
     @abstractmethod
     def paint(self, results: Results, dataset: str) -> Sheet:
         """`draw` without the style."""
-
-
-SIMULATED = "Simulated sound: for demonstration and tests; proves nothing about real machines."

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from asdflow.figures import _words, register
-from asdflow.figures._colours import GROUND, INK, MUTED, NO_DOMAIN, SOURCE, TARGET
+from asdflow.figures import register
 from asdflow.figures.base import Picture
+from asdflow.presentation import words
+from asdflow.presentation.colours import GROUND, INK, MUTED, NO_DOMAIN, SOURCE, TARGET
 
 if TYPE_CHECKING:
-    from asdflow.plotting import Sheet
-    from asdflow.results import Results, System
+    from asdflow.presentation.plotting import Sheet
+    from asdflow.presentation.results import Results, System
 
 ROW = 0.215  # inches a group
 GOLDEN = 0.6180339887498949
@@ -42,7 +43,7 @@ class Distributions(Picture):
     dots: Annotated[int, Field(ge=10, le=400, description="Most dots of a group.")] = 60
 
     def paint(self, results: Results, dataset: str) -> Sheet:
-        from asdflow import plotting
+        from asdflow.presentation import plotting
 
         system = self._system(results, dataset)
         groups = _groups(results, dataset, system)
@@ -65,7 +66,7 @@ class Distributions(Picture):
 
         sheet = plotting.Sheet(
             _title(results, system, groups),
-            f"Scores of the test clips of {dataset}; {_words.evidence(results, dataset)}. Hollow: normal. "
+            f"Scores of the test clips of {dataset}; {words.evidence(results, dataset)}. Hollow: normal. "
             "Filled: anomalous. Tick: median of the group. The more the filled dots lie right of the hollow "
             "ones, the better.",
             (label + columns * wide + gap * (columns - 1), body),
@@ -188,7 +189,7 @@ def _heads(results: Results, dataset: str, system: System, machine: str) -> str:
     if "auc_target" in value:
         return f"AUC source {100 * value['auc_source']:.0f}, target {100 * value['auc_target']:.0f}"
     return ", ".join(
-        f"{_words.metric_name(results, dataset, name)} {100 * value[name]:.0f}"
+        f"{words.metric_name(results, dataset, name)} {100 * value[name]:.0f}"
         for name in ("auc_source", "auc", "pauc")
         if name in value
     )
@@ -201,7 +202,7 @@ def _title(results: Results, system: System, groups) -> str:
         higher = sum(median(one["target", "normal"]) > median(one["source", "normal"]) for one in both)
         return (
             f"Normal clips of the target domain score higher than those of the source on {higher} of "
-            f"{_words.count(len(both), 'machine')}: {name}"
+            f"{words.count(len(both), 'machine')}: {name}"
         )
     higher = 0
     for one in groups.values():
@@ -212,5 +213,5 @@ def _title(results: Results, system: System, groups) -> str:
         higher += bool(len(normal) and len(anomaly) and np.median(anomaly) > np.median(normal))
     return (
         f"Anomalous clips score higher than normal ones (medians) on {higher} of "
-        f"{_words.count(len(groups), 'machine')}: {name}"
+        f"{words.count(len(groups), 'machine')}: {name}"
     )

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from asdflow.figures import _words, register
-from asdflow.figures._colours import GRID, INK, MUTED
+from asdflow.figures import register
 from asdflow.figures.base import Picture
+from asdflow.presentation import words
+from asdflow.presentation.colours import GRID, INK, MUTED
 
 if TYPE_CHECKING:
     from asdflow.metrics import Effect
-    from asdflow.plotting import Sheet
-    from asdflow.results import Results
+    from asdflow.presentation.plotting import Sheet
+    from asdflow.presentation.results import Results
 
 AXES = {
     "backend": ("backend",),
@@ -44,10 +45,10 @@ class Effects(Picture):
     ] = "auc_target"
 
     def paint(self, results: Results, dataset: str) -> Sheet:
-        from asdflow import plotting
+        from asdflow.presentation import plotting
 
         metric = self.metric if self.metric in results.terms(dataset) else "official"
-        name = _words.metric_name(results, dataset, metric)
+        name = words.metric_name(results, dataset, metric)
         simulated = results.simulated(dataset)
         effects = sorted(_effects(results, dataset, metric), key=lambda one: -one.mean("difference"))
         if not effects:
@@ -58,7 +59,7 @@ class Effects(Picture):
             )
         options = {name: results.study["metrics"][name] for name in ("rounds", "confidence")}
         labels = [_axis(results, one.axis) for one in effects]
-        details = [f"{one.members} members, {_words.count(one.settings, 'setting')}" for one in effects]
+        details = [f"{one.members} members, {words.count(one.settings, 'setting')}" for one in effects]
         label = plotting.widest(labels, plotting.TEXT, True)
         label = max(label, plotting.widest(details, plotting.SMALL)) + 0.2
         room = plotting.WIDTH - 2 * plotting.EDGE
@@ -77,10 +78,10 @@ class Effects(Picture):
         sheet = plotting.Sheet(
             _title([one.mean("difference") for one in effects], labels, name),
             f"Dots: mean absolute difference in {name} between two systems that differ on that axis alone, "
-            f"one dot a machine; the largest is named. {_words.evidence(results, dataset)}. Line and number: "
+            f"one dot a machine; the largest is named. {words.evidence(results, dataset)}. Line and number: "
             "mean over machines."
             + (
-                f" Band: its {_words.coverage(options['confidence'])} interval over machines."
+                f" Band: its {words.coverage(options['confidence'])} interval over machines."
                 if machines > 1
                 else ""
             ),
@@ -184,7 +185,7 @@ def _title(means: list[float], labels: list[str], name: str) -> str:
     if len(labels) == 1:
         return first
     rest = [f"the {label} by {100 * mean:.1f}" for label, mean in zip(labels[1:], means[1:], strict=True)]
-    return f"{first}, {_words.listed(rest)}"
+    return f"{first}, {words.listed(rest)}"
 
 
 def _note(
@@ -204,7 +205,7 @@ def _note(
     if {"backend", "pooling"} <= set(by_axis) and by_axis["pooling"].mean("difference") > 0:
         ratio = contrast(by_axis["backend"], by_axis["pooling"], "difference", **options)
         ends = (
-            "" if ratio.low is None else f" ({_words.coverage(options['confidence'])} interval over machines "
+            "" if ratio.low is None else f" ({words.coverage(options['confidence'])} interval over machines "
         )
         ends += "" if ratio.low is None else f"{ratio.low:.1f} to {ratio.high:.1f})"
         notes.append(f"Backend over pooling: {ratio.value:.1f} times{ends}.")
@@ -217,7 +218,7 @@ def _note(
     if cells.height:
         half = median(50 * (high - low) for low, high in cells.select("low", "high").iter_rows())
         notes.append(
-            f"For scale: the {_words.confidence(cells.row(0, named=True))} bootstrap interval of one value "
+            f"For scale: the {words.confidence(cells.row(0, named=True))} bootstrap interval of one value "
             f"is about ±\u00a0{half:.0f} points, so chance alone moves every difference."
         )
     return " ".join(notes)

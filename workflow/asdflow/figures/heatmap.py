@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from asdflow.figures import _words, register
-from asdflow.figures._colours import GROUND, HEAT, HEAT_EDGES, HEAT_INK, INK, MUTED, heat_class
+from asdflow.figures import register
 from asdflow.figures.base import Picture
+from asdflow.presentation import words
+from asdflow.presentation.colours import GROUND, HEAT, HEAT_EDGES, HEAT_INK, INK, MUTED, heat_class
 
 if TYPE_CHECKING:
-    from asdflow.plotting import Sheet
-    from asdflow.results import Results
+    from asdflow.presentation.plotting import Sheet
+    from asdflow.presentation.results import Results
 
 ROW, GAP = 0.25, 0.12  # inches
 
@@ -36,13 +37,13 @@ class Heatmap(Picture):
     pooling: Annotated[str | None, Field(description="Pooling; that of the best system if absent.")] = None
 
     def paint(self, results: Results, dataset: str) -> Sheet:
-        from asdflow import plotting
+        from asdflow.presentation import plotting
 
         asked = {"encoder": self.encoder, "layer": self.layer, "pooling": self.pooling}
         encoder, layer, pooling = results.best(dataset, feature=asked).feature
         metric = self.metric if self.metric in results.terms(dataset) else "official"
         systems, machines, cells = _cells(results, dataset, (encoder, layer, pooling), metric)
-        name = _words.metric_name(results, dataset, metric)
+        name = words.metric_name(results, dataset, metric)
 
         label = plotting.widest(systems) + GAP
         room = plotting.WIDTH - 2 * plotting.EDGE
@@ -62,7 +63,7 @@ class Heatmap(Picture):
 
         sheet = plotting.Sheet(
             _title(systems, machines, cells, name),
-            f"{_words.capital(name)}, percent, on {_words.evidence(results, dataset)}, with "
+            f"{words.capital(name)}, percent, on {words.evidence(results, dataset)}, with "
             f"{results.feature_label(encoder, layer, pooling)}. Rows by the value over all "
             "machines (first column). Framed: best of the column.",
             (width, head + height + key),
@@ -140,7 +141,7 @@ def _title(systems: list[str], machines: list[str], cells, name: str) -> str:
         return f"No system wins everywhere: the best {name} is shared by {sum(map(bool, wins))} systems"
     verb = "has" if len(leaders) == 1 else "each have"
     return (
-        f"No system wins everywhere: {_words.listed(leaders)} {verb} the best {name} "
+        f"No system wins everywhere: {words.listed(leaders)} {verb} the best {name} "
         f"on {most} of {len(machines)} machines"
     )
 
@@ -152,7 +153,7 @@ def _note(results: Results, dataset: str, asked, feature, metric: str, wanted: s
     free = [key for key, value in asked.items() if value is None]
     if free:
         verb = "is that" if len(free) == 1 else "are those"
-        notes.append(f"The {_words.listed(free)} shown {verb} of the best system.")
+        notes.append(f"The {words.listed(free)} shown {verb} of the best system.")
     if metric != wanted:
         notes.append("The data set has no target domain, so the official score stands in for the target AUC.")
     cells = results.metrics(dataset).filter(
@@ -170,7 +171,7 @@ def _note(results: Results, dataset: str, asked, feature, metric: str, wanted: s
         half = 50 * (known["high"] - known["low"]).median()
         what = "section's" if "sections" in " ".join(notes) else "machine's"
         notes.append(
-            f"A {what} {_words.confidence(known.row(0, named=True))} bootstrap interval is about "
+            f"A {what} {words.confidence(known.row(0, named=True))} bootstrap interval is about "
             f"±\u00a0{half:.0f} points (median)."
         )
     return " ".join(notes)
@@ -218,7 +219,7 @@ def _legend(sheet: Sheet, left: float, top: float, name: str) -> None:
     """Classes of colour with their limits; 50 is chance."""
     from matplotlib.patches import Rectangle
 
-    from asdflow import plotting
+    from asdflow.presentation import plotting
 
     wide = 0.34
     axes = sheet.panel(left, top + 0.14, wide * len(HEAT), 0.13)
@@ -236,7 +237,7 @@ def _legend(sheet: Sheet, left: float, top: float, name: str) -> None:
     sheet.write(
         left,
         top + 0.09,
-        f"{_words.capital(name)}, percent; brown: below chance (50)",
+        f"{words.capital(name)}, percent; brown: below chance (50)",
         plotting.SMALL,
         color=MUTED.light,
     )

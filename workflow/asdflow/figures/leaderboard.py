@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from asdflow.figures import _words, register
-from asdflow.figures._colours import GRID, GROUND, INK, MUTED, marks
+from asdflow.figures import register
 from asdflow.figures.base import Picture
+from asdflow.presentation import words
+from asdflow.presentation.colours import GRID, GROUND, INK, MUTED, marks
 
 if TYPE_CHECKING:
-    from asdflow.plotting import Sheet
-    from asdflow.results import Results
+    from asdflow.presentation.plotting import Sheet
+    from asdflow.presentation.results import Results
 
 ROW = 0.235  # inches
 GAP = 0.16  # between columns of text
@@ -36,7 +37,7 @@ class Leaderboard(Picture):
     def paint(self, results: Results, dataset: str) -> Sheet:
         import polars as pl
 
-        from asdflow import plotting
+        from asdflow.presentation import plotting
 
         table = results.leaderboard(dataset)
         shown = table.filter(pl.int_range(pl.len()).over(["encoder", "layer", "pooling"]) < self.top).head(
@@ -50,8 +51,8 @@ class Leaderboard(Picture):
         for heading, cells in columns:
             starts.append(left)
             left += max(plotting.widest(cells), plotting.text_width(heading, plotting.SMALL)) + GAP
-        values = [_words.percent(row["official"]) for row in rows]
-        intervals = [_words.interval(row) for row in rows]
+        values = [words.percent(row["official"]) for row in rows]
+        intervals = [words.interval(row) for row in rows]
         value_width = plotting.widest(values, bold=True)
         right = value_width + 0.1 + plotting.widest([*intervals, "95 % interval"], plotting.SMALL)
         room = plotting.WIDTH - 2 * plotting.EDGE
@@ -59,13 +60,13 @@ class Leaderboard(Picture):
         height = len(rows) * ROW
         head = plotting.line_height(plotting.SMALL) + 0.06
 
-        what = f"Official score ({_words.official_is(results, dataset)})"
+        what = f"Official score ({words.official_is(results, dataset)})"
         verdict = "is the only system" if table.height == 1 else "scores best"
         sheet = plotting.Sheet(
             f"{results.label(results.systems(dataset)[0])} {verdict} on {dataset}: "
-            f"{_words.percent(best['official'])}, {_words.confidence(best)} interval {_words.interval(best)}",
-            f"{what} of {_words.evidence(results, dataset)}. Dot: score. Line: "
-            f"{_words.confidence(best)} bootstrap interval. Band: that of the best system.",
+            f"{words.percent(best['official'])}, {words.confidence(best)} interval {words.interval(best)}",
+            f"{what} of {words.evidence(results, dataset)}. Dot: score. Line: "
+            f"{words.confidence(best)} bootstrap interval. Band: that of the best system.",
             (left + plot + 0.12 + right, head + height + 0.42),
             self._note(len(rows), table.height),
             best["simulated"],
@@ -78,7 +79,7 @@ class Leaderboard(Picture):
         sheet.write(
             value_left + value_width + 0.1,
             base,
-            f"{_words.confidence(best)} interval",
+            f"{words.confidence(best)} interval",
             plotting.SMALL,
             color=MUTED.light,
         )

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from asdflow.figures import _words, register
-from asdflow.figures._colours import INK, MUTED, NO_DOMAIN, SOURCE, TARGET
+from asdflow.figures import register
 from asdflow.figures.base import Picture
+from asdflow.presentation import words
+from asdflow.presentation.colours import INK, MUTED, NO_DOMAIN, SOURCE, TARGET
 
 if TYPE_CHECKING:
-    from asdflow.plotting import Sheet
-    from asdflow.results import Results
+    from asdflow.presentation.plotting import Sheet
+    from asdflow.presentation.results import Results
 
 HIGH = 1.75  # inches of a panel
 COLUMNS = 2
@@ -78,7 +79,7 @@ class Sensitivity(Picture):
     ] = 12
 
     def paint(self, results: Results, dataset: str) -> Sheet:
-        from asdflow import plotting
+        from asdflow.presentation import plotting
 
         found = sorted(traces(results, dataset), key=lambda one: -one.span)
         simulated = results.simulated(dataset)
@@ -98,8 +99,8 @@ class Sensitivity(Picture):
         lines = -(-len(shown) // columns)
         sheet = plotting.Sheet(
             _title(found),
-            f"A panel changes one parameter and holds all else, {_words.evidence(results, dataset)}. "
-            f"Bands and bars: {_words.confidence(shown[0].rows[0])} bootstrap intervals, where known.",
+            f"A panel changes one parameter and holds all else, {words.evidence(results, dataset)}. "
+            f"Bands and bars: {words.confidence(shown[0].rows[0])} bootstrap intervals, where known.",
             (room, key + lines * (head + HIGH + foot)),
             _note(len(shown), len(found)),
             simulated,
@@ -215,9 +216,9 @@ def _scale(axes, values: Sequence[Any], wide: float) -> list[float]:
 
     Numbers above 0 that span a factor of 8 or more are on a logarithmic axis; words stand in order.
     """
-    from asdflow import plotting
+    from asdflow.presentation import plotting
 
-    words = [_shown(value) for value in values]
+    written = [_shown(value) for value in values]
     numbers = _numbers(values)
     places = [float(value) for value in values] if numbers else [float(n) for n in range(len(values))]
     if numbers and places[0] > 0 and places[-1] / places[0] >= 8:
@@ -226,17 +227,19 @@ def _scale(axes, values: Sequence[Any], wide: float) -> list[float]:
     axes.set_xlim(places[0] - margin, places[-1] + margin)
     inch = wide / (places[-1] - places[0] + 2 * margin)
     kept: list[int] = []
-    for index, word in enumerate(words):  # a label that would touch the one before is left out, its mark not
+    for index, word in enumerate(
+        written
+    ):  # a label that would touch the one before is left out, its mark not
         half = plotting.text_width(word, plotting.SMALL) / 2
         last = kept[-1] if kept else None
         taken = (
             -math.inf
             if last is None
-            else places[last] * inch + plotting.text_width(words[last], plotting.SMALL) / 2 + 0.08
+            else places[last] * inch + plotting.text_width(written[last], plotting.SMALL) / 2 + 0.08
         )
         if places[index] * inch - half >= taken:
             kept.append(index)
-    axes.set_xticks(places, [word if index in kept else "" for index, word in enumerate(words)])
+    axes.set_xticks(places, [word if index in kept else "" for index, word in enumerate(written)])
     return places
 
 
@@ -264,7 +267,7 @@ def _limits(shown: Sequence[Trace], names: Sequence[str]) -> tuple[float, float]
 
 def _key(sheet: Sheet, left: float, names: Sequence[str], results: Results, dataset: str) -> None:
     """Lines and what they stand for, above the panels."""
-    from asdflow import plotting
+    from asdflow.presentation import plotting
 
     for name in names:
         colour, width, marker = LINES[name]
@@ -273,7 +276,7 @@ def _key(sheet: Sheet, left: float, names: Sequence[str], results: Results, data
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         axes.plot([0, 0.5, 1], [0.5] * 3, color=colour, lw=width, marker=marker, ms=4.2, markevery=[1])
-        word = _words.metric_name(results, dataset, name)
+        word = words.metric_name(results, dataset, name)
         sheet.write(left + 0.36, 0.145, word, color=INK.light)
         left += 0.36 + plotting.text_width(word) + 0.28
 
@@ -283,7 +286,7 @@ def _title(found: Sequence[Trace]) -> str:
     what = f"{first.parameter} of {first.entry}"
     moves = f"the official score by {100 * first.span:.1f} points, best at {_shown(first.best)}"
     if len(found) == 1:
-        return f"{_words.capital(what)} moves {moves}"
+        return f"{words.capital(what)} moves {moves}"
     return (
         f"Of {len(found)} swept parameters, {what} moves most: {moves}; "
         f"{found[-1].parameter} of {found[-1].entry} moves it by {100 * found[-1].span:.1f}"

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from asdflow.figures import _words, register
-from asdflow.figures._colours import GROUND, INK, MUTED, RULE, marks
+from asdflow.figures import register
 from asdflow.figures.base import Picture
+from asdflow.presentation import words
+from asdflow.presentation.colours import GROUND, INK, MUTED, RULE, marks
 
 if TYPE_CHECKING:
-    from asdflow.plotting import Sheet
-    from asdflow.results import Results
+    from asdflow.presentation.plotting import Sheet
+    from asdflow.presentation.results import Results
 
 
 @register("source_target")
@@ -35,7 +36,7 @@ class SourceTarget(Picture):
     def paint(self, results: Results, dataset: str) -> Sheet:
         import polars as pl
 
-        from asdflow import plotting
+        from asdflow.presentation import plotting
 
         simulated = results.simulated(dataset)
         table = results.leaderboard(dataset)
@@ -76,9 +77,9 @@ class SourceTarget(Picture):
         best = table.row(0, named=True)
         sheet = plotting.Sheet(
             _title(table),
-            f"A mark is one detector or fusion with one pooling, {_words.evidence(results, dataset)}. "
+            f"A mark is one detector or fusion with one pooling, {words.evidence(results, dataset)}. "
             "Line: systems that no other beats in both domains. Diagonal: both domains alike. Cross: "
-            f"{_words.confidence(best)} bootstrap intervals of the panel's best official score.",
+            f"{words.confidence(best)} bootstrap intervals of the panel's best official score.",
             (max(room, width), height),
             "" if len(shown) == len(features) else
             f"Shown: the {len(shown)} of {len(features)} encoder layers with the best systems.",

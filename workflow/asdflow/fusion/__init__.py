@@ -1,6 +1,6 @@
 """Fusions: the scores of several detectors to one. One file a member."""
 
-from asdflow.registry import Registry
+from asdflow.foundation.registry import Registry
 
 REGISTRY = Registry("fusion", __name__)
 register = REGISTRY.register

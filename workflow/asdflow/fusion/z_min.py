@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.fusion import register
-from asdflow.statistics import Center, Scale, location_and_scale
+from asdflow.geometry.statistics import Center, Scale, location_and_scale
 
 
 @register("z_min")

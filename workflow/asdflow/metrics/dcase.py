@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 from asdflow.metrics import measure as m
 from asdflow.metrics.labels import Labels, labels, scores
 from asdflow.metrics.roc import term_values

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.metrics.labels import labels, same_length
 from asdflow.metrics.measure import FLOOR
 

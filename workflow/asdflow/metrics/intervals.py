@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 METHODS = ("percentile", "bca", "jackknife")
 

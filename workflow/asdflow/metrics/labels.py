@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 _ANOMALY = {"normal": 0, "anomaly": 1, "0": 0, "1": 1}
 _DOMAIN = {"source": 0, "target": 1, "0": 0, "1": 1}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 
 def select(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 from asdflow.metrics import intervals
 from asdflow.metrics.labels import labels
 from asdflow.metrics.measure import OFFICIAL, Measure

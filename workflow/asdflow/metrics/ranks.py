@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.metrics.long_table import select
 
 SYSTEM = ("encoder", "layer", "pooling", "kind", "system")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 from asdflow.metrics.dcase import over_sections, overall
 from asdflow.metrics.labels import Labels, Section, scores
 from asdflow.metrics.measure import Measure, Term

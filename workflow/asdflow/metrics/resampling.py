@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow import seeds
+from asdflow.foundation import seeds
 from asdflow.metrics.labels import Labels, words
 
 log = logging.getLogger(__name__)

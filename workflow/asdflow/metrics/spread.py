@@ -9,8 +9,8 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 
-from asdflow import seeds
-from asdflow.errors import DataError
+from asdflow.foundation import seeds
+from asdflow.foundation.errors import DataError
 from asdflow.metrics import intervals
 from asdflow.metrics.long_table import select
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 from asdflow.metrics import intervals
 from asdflow.metrics.labels import Labels, labels
 from asdflow.metrics.measure import OFFICIAL, Measure, Term

@@ -1,6 +1,6 @@
 """Normalizations: make scores comparable between domains. One file a member."""
 
-from asdflow.registry import Registry
+from asdflow.foundation.registry import Registry
 
 REGISTRY = Registry("normalization", __name__)
 register = REGISTRY.register

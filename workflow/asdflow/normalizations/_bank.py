@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from asdflow.backends._base import require_both_domains
-from asdflow.mixed_distances import UNIT, in_units
-from asdflow.references import References
+from asdflow.references.mixed_distances import UNIT, in_units
+from asdflow.references.references import References
 
 
 def domain_rows(references: References, where: str, domain: int) -> np.ndarray:

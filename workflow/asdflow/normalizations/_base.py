@@ -17,8 +17,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from asdflow.backends._base import Backend, Fitted
-from asdflow.bank import Bank
-from asdflow.references import References
+from asdflow.references.bank import Bank
+from asdflow.references.references import References
 
 Kind = Literal["bank", "reference", "scores"]
 ORDER: tuple[Kind, ...] = ("bank", "reference", "scores")

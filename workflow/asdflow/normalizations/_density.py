@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from asdflow.dense_references import DenseReferences
-from asdflow.density import MEAN, DecayingMean, Density, Nearest, decaying_count, looked_up
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 from asdflow.normalizations._base import ReferenceNormalization
-from asdflow.references import References
+from asdflow.references.density import MEAN, DecayingMean, Density, Nearest, decaying_count, looked_up
+from asdflow.references.density_references import DenseReferences
+from asdflow.references.references import References
 
 Duplicates = Annotated[
     Literal["distinct", "guard"],

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from asdflow.compiled import compiled
-from asdflow.density import Changes, Density, Nearest, one_each
-from asdflow.neighbours import in_order
+from asdflow.geometry.compiled import compiled
+from asdflow.geometry.neighbours import in_order
 from asdflow.normalizations import register
 from asdflow.normalizations._density import DensityNormalization, Duplicates, HeldOut
-from asdflow.references import NOBODY, References
+from asdflow.references.density import Changes, Density, Nearest, one_each
+from asdflow.references.references import NOBODY, References
 
 
 @register("cluster_exit")

@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.backends._base import Backend, Fitted, require_both_domains
-from asdflow.bank import SOURCE, TARGET, Queries
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 from asdflow.normalizations import register
 from asdflow.normalizations._base import Context, ScoreNormalization
 from asdflow.normalizations._domains import needs_scores_by_domain
+from asdflow.references.bank import SOURCE, TARGET, Queries
 
 DOMAINS = (SOURCE, TARGET)
 

@@ -8,13 +8,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from asdflow.bank import SOURCE, TARGET
 from asdflow.normalizations import register
 from asdflow.normalizations._bank import domain_rows
 from asdflow.normalizations._base import BankNormalization, Normalization
 from asdflow.normalizations.density_ratio import DensityRatio
 from asdflow.normalizations.memmixup import MemMixup
-from asdflow.references import References
+from asdflow.references.bank import SOURCE, TARGET
+from asdflow.references.references import References
 
 
 @register("dads")

@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.backends._base import require_both_domains
-from asdflow.bank import SOURCE, TARGET
-from asdflow.density import MEAN, Density, Nearest, of_parts
 from asdflow.normalizations import register
 from asdflow.normalizations._density import DensityNormalization, Duplicates, HeldOut
-from asdflow.references import References
+from asdflow.references.bank import SOURCE, TARGET
+from asdflow.references.density import MEAN, Density, Nearest, of_parts
+from asdflow.references.references import References
 
 
 @register("domain_density")

@@ -9,12 +9,12 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.backends._base import Backend, Fitted, require_both_domains
-from asdflow.bank import SOURCE, TARGET, Queries
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
+from asdflow.geometry.statistics import Center, Scale, location, location_and_scale
 from asdflow.normalizations import register
 from asdflow.normalizations._base import Context, ScoreNormalization
 from asdflow.normalizations._domains import needs_scores_by_domain
-from asdflow.statistics import Center, Scale, location, location_and_scale
+from asdflow.references.bank import SOURCE, TARGET, Queries
 
 NAMES = ("source", "target")
 

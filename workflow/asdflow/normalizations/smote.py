@@ -9,15 +9,15 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.backends._base import require_size
-from asdflow.bank import SOURCE, TARGET
-from asdflow.clustering import canonical_order
-from asdflow.mixtures import MixedReferences, plain
+from asdflow.foundation.seeds import generator
+from asdflow.geometry.clustering import canonical_order
 from asdflow.normalizations import register
 from asdflow.normalizations._bank import domain_rows, squares
 from asdflow.normalizations._base import BankNormalization
-from asdflow.recipes import joined
-from asdflow.references import References
-from asdflow.seeds import generator
+from asdflow.references.bank import SOURCE, TARGET
+from asdflow.references.mixtures import MixedReferences, plain
+from asdflow.references.recipes import joined
+from asdflow.references.references import References
 
 
 @register("smote")

@@ -8,14 +8,14 @@ from typing import Annotated
 from pydantic import Field
 
 from asdflow.backends._base import require_size
-from asdflow.bank import SOURCE, TARGET
-from asdflow.clustering import kmeans
-from asdflow.mixtures import MixedReferences, plain
+from asdflow.geometry.clustering import kmeans
 from asdflow.normalizations import register
 from asdflow.normalizations._bank import Averaged, domain_rows
 from asdflow.normalizations._base import BankNormalization
-from asdflow.recipes import joined
-from asdflow.references import References, ordered
+from asdflow.references.bank import SOURCE, TARGET
+from asdflow.references.mixtures import MixedReferences, plain
+from asdflow.references.recipes import joined
+from asdflow.references.references import References, ordered
 
 
 @register("source_means")

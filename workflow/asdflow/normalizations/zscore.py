@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.backends._base import Fitted
-from asdflow.bank import Queries
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
+from asdflow.geometry.statistics import Center, Scale, location_and_scale
 from asdflow.normalizations import register
 from asdflow.normalizations._base import Context, ScoreNormalization
-from asdflow.statistics import Center, Scale, location_and_scale
+from asdflow.references.bank import Queries
 
 CENTER = Field(description="Location of the scores.")
 SCALE = Field(description="Standard deviation (divisor n), or 1.4826 x median absolute deviation.")

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 Bands = Annotated[
     Literal["keep", "mean"],

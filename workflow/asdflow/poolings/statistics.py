@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 from asdflow.poolings import register
 from asdflow.poolings._base import Bands, Pooling
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from asdflow.errors import ProductError
-from asdflow.figures._colours import tokens
+from asdflow.foundation.errors import ProductError
+from asdflow.presentation.colours import tokens
 
 _PROLOGUE = re.compile(r"^.*?(?=<svg )", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
@@ -47,7 +47,7 @@ class Drawing:
 
 
 def inline(name: str, path: str | Path, prefix: str) -> Drawing:
-    """Read an SVG that `asdflow.plotting.save` wrote.
+    """Read an SVG that `asdflow.presentation.plotting.save` wrote.
 
     Parameters
     ----------

@@ -11,10 +11,10 @@ from io import StringIO
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from asdflow.figures._words import count, listed
+from asdflow.presentation.words import count, listed
 
 if TYPE_CHECKING:
-    from asdflow.results import Results
+    from asdflow.presentation.results import Results
 
 # What decides a number or a picture.
 PACKAGES = (
@@ -157,7 +157,8 @@ class Origin:
 
 def origins(results: Results) -> list[Origin]:
     """Data sets and encoder weights with licence and citation."""
-    from asdflow import build, datasets
+    from asdflow import datasets
+    from asdflow.pipeline import build
 
     found = []
     for name, spec in results.study["datasets"].items():

@@ -8,11 +8,10 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asdflow.atomic import whole_file
-from asdflow.errors import ProductError
-from asdflow.figures._words import count, interval, percent
-from asdflow.figures.base import SIMULATED
-from asdflow.results import METRIC_NAMES, OFFICIAL, Results, Traits
+from asdflow.foundation.errors import ProductError
+from asdflow.foundation.files import whole_file
+from asdflow.presentation.results import METRIC_NAMES, OFFICIAL, Results, Traits
+from asdflow.presentation.words import SIMULATED, count, interval, percent
 
 if TYPE_CHECKING:
     import polars as pl

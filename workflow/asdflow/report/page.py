@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asdflow.atomic import whole_file
-from asdflow.errors import ConfigError
-from asdflow.figures import _words
-from asdflow.figures._colours import MARKERS, marks, tokens
-from asdflow.figures.base import SIMULATED
+from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.files import whole_file
+from asdflow.presentation import words
+from asdflow.presentation.colours import MARKERS, marks, tokens
+from asdflow.presentation.results import METRIC_NAMES, OFFICIAL, Results, Traits
+from asdflow.presentation.words import SIMULATED
 from asdflow.report import facts, sound
 from asdflow.report.drawing import Drawing, inline
 from asdflow.report.leaderboard import csv_text, table
 from asdflow.report.verdict import Verdict, verdict
-from asdflow.results import METRIC_NAMES, OFFICIAL, Results, Traits
 
 if TYPE_CHECKING:
     from asdflow.report.sound import Audio, Machine
@@ -111,7 +111,7 @@ def build(
             versions=facts.versions(),
             configuration=facts.configuration(results.study),
             options=results.study["metrics"],
-            coverage=_words.coverage(results.study["metrics"]["confidence"]),
+            coverage=words.coverage(results.study["metrics"]["confidence"]),
             trait_meaning=TRAIT_MEANING,
             tokens=tokens(),
             shapes=_SHAPES,
@@ -144,7 +144,7 @@ def _dataset(
     number = results.datasets.index(name)
     drawings = tuple(
         (
-            HEADINGS.get(figure, _words.capital(figure.replace("_", " "))),
+            HEADINGS.get(figure, words.capital(figure.replace("_", " "))),
             inline(figure, path, f"f{number}-{index}"),
         )
         for index, (figure, path) in enumerate(files.items())
@@ -174,7 +174,7 @@ def _board(results: Results) -> dict[str, Any]:
     for row in rows:
         row["feature"] = results.feature_name(row["encoder"], row["layer"])
         row["labels"] = Traits(*(row[name] for name in Traits.__dataclass_fields__)).labels
-        row["interval"] = _words.interval(row)
+        row["interval"] = words.interval(row)
         row["shape"] = MARKERS.index(drawn[row["system"]].marker)
         row["colour"] = order[row["system"]] % len([name for name in tokens() if name.startswith("system-")])
         row["left"], row["dot"], row["right"] = (
@@ -185,7 +185,7 @@ def _board(results: Results) -> dict[str, Any]:
     names = METRIC_NAMES | ({"auc_source": "AUC"} if no_target else {})
     return {
         "rows": rows,
-        "metrics": [(name, _words.capital(names[name])) for name in metrics],
+        "metrics": [(name, words.capital(names[name])) for name in metrics],
         "choices": [
             (label, key, list(dict.fromkeys(row[key] for row in sorted(rows, key=_place(results, key)))))
             for label, key in (
@@ -222,13 +222,13 @@ def _environment():
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "percent": _words.percent,
-        "grouped": _words.grouped,
-        "capital": _words.capital,
+        "percent": words.percent,
+        "grouped": words.grouped,
+        "capital": words.capital,
         "base64": lambda data: base64.b64encode(data).decode(),
         "safe_text": lambda text: jinja2.utils.markupsafe.Markup(text),
     }
-    environment.globals["count"] = _words.count
+    environment.globals["count"] = words.count
     return environment
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from asdflow.report import spectrogram
 
 if TYPE_CHECKING:
-    from asdflow.results import Results, System
+    from asdflow.presentation.results import Results, System
 
 RATE = 16000  # Hz; higher rates are brought down to it, as the encoders do
 PEAK = 0.89  # -1 dB
@@ -38,12 +38,11 @@ def recordings(study: Mapping[str, Any], base: str | Path, longest_s: Mapping[st
         Longest clip of each data set, for `length: tile_max`.
     """
     from asdflow import datasets
-    from asdflow.waveforms import loader
 
     @cache
     def load(dataset: str):
         built = datasets.build(study["datasets"][dataset])
-        return loader(built, dataset, base, longest_s.get(dataset))
+        return built.loader(dataset, base, longest_s.get(dataset))
 
     return lambda dataset, row, rate: load(dataset)(row, rate)
 

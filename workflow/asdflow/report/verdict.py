@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asdflow.figures._words import confidence, count, evidence, interval, percent
+from asdflow.presentation.words import confidence, count, evidence, interval, percent
 
 if TYPE_CHECKING:
     from asdflow.metrics import Difference
-    from asdflow.results import Results, System
+    from asdflow.presentation.results import Results, System
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from asdflow.clips.rows import ClipRow
 from asdflow.datasets import register
-from asdflow.datasets.base import ClipRow, Recordings
+from asdflow.datasets.base import Recordings
 from asdflow.datasets.dcase.registry import SUBSETS, Archive, load
 from asdflow.download import Policy
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 Subset = Literal["development", "evaluation"]
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from asdflow import dcase_names
+from asdflow.clips import dcase_names
+from asdflow.clips.dcase_names import FOLDERS, ClipName
+from asdflow.clips.rows import ClipRow
 from asdflow.datasets._dcase_tree import read_attributes
-from asdflow.datasets.base import ClipRow
 from asdflow.datasets.dcase.registry import PARTS, SPLITS, SUBSETS, Part, Registry
-from asdflow.dcase_names import FOLDERS, ClipName
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 LISTED = 5
 

@@ -13,10 +13,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from asdflow.clips.dcase_names import ClipName, parse
 from asdflow.datasets.dcase.registry import Registry
-from asdflow.dcase_names import ClipName, parse
 from asdflow.download import Policy, fetch
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 
 LABELS = {"0": "normal", "1": "anomaly"}
 REMEDY = "Delete it and run again; the published list is then fetched."

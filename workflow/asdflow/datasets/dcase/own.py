@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from asdflow.clips.dcase_names import FOLDERS
 from asdflow.datasets.dcase.registry import SPLITS, Archive, Audio
 from asdflow.datasets.dcase.zenodo import Pin
-from asdflow.dcase_names import FOLDERS
 from asdflow.download import verify
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 
 DEPTH = 4
 """Levels below data_dir that are searched, e.g. dcase2024t2/dev_data/raw/fan."""

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 REGISTRY_FILE = Path(__file__).resolve().parents[4] / "resources" / "datasets.yaml"
 REGISTRY_VARIABLE = "ASDFLOW_DATASETS"

@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from asdflow.atomic import whole_file
 from asdflow.datasets.dcase import own
 from asdflow.datasets.dcase.registry import Archive, Registry
 from asdflow.datasets.dcase.unpack import RECEIPT, unpack
 from asdflow.datasets.dcase.zenodo import Pin, pin
 from asdflow.download import Policy, fetch, locked
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
+from asdflow.foundation.files import whole_file
 
 
 def machine_folder(store: str | Path, archive: Archive) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from asdflow.datasets.dcase.registry import Limits
 from asdflow.download.checks import full_disk, megabytes, room
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 PIECE = 1 << 20
 BROKEN = "It cannot be unpacked as it is; report it to whoever published it, or replace it by a good copy."

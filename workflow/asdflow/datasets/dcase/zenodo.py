@@ -11,11 +11,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from asdflow.atomic import whole_file
 from asdflow.datasets.dcase.registry import Archive
 from asdflow.download import Policy, locked, read
 from asdflow.download.checks import split_checksum
-from asdflow.errors import AsdflowError, FetchError
+from asdflow.foundation.errors import AsdflowError, FetchError
+from asdflow.foundation.files import whole_file
 
 
 @dataclass(frozen=True)

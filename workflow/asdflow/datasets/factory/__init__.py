@@ -15,12 +15,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from asdflow.clips.rows import ClipRow
 from asdflow.datasets import register
-from asdflow.datasets.base import ClipRow, Recordings
+from asdflow.datasets.base import Recordings
 from asdflow.datasets.factory import _clips, _writing
 from asdflow.datasets.factory._physics import RATE
 from asdflow.datasets.factory._synthesis import operating, waveform
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 Machine = Literal["bearing", "fan", "gearbox", "slider", "valve"]
 Severity = Annotated[float, Field(ge=0, le=1.5)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow.seeds import generator
+from asdflow.foundation.seeds import generator
 
 DOMAINS = ("source", "target")
 LABELS = ("normal", "anomaly")

@@ -27,7 +27,7 @@ from asdflow.datasets.factory._physics import (
     strikes,
     tones,
 )
-from asdflow.seeds import generator
+from asdflow.foundation.seeds import generator
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from asdflow import dcase_names
+from asdflow.clips import dcase_names
 from asdflow.datasets.factory._clips import Clip
 from asdflow.datasets.factory._physics import RATE
-from asdflow.errors import ProductError
+from asdflow.foundation.errors import ProductError
 
 SECTION = "00"
 ATTRIBUTES = f"attributes_{SECTION}.csv"

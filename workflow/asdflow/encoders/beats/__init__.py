@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asdflow import kaldi
-from asdflow.encoders import register
+from asdflow.encoders import _kaldi, register
 from asdflow.encoders._passes import Checkpoint
 from asdflow.encoders._patches import RATE, PatchTransformer
 
@@ -40,12 +39,12 @@ class BEATs(PatchTransformer):
     @property
     def min_samples(self) -> int:
         """One patch: 16 frames."""
-        return kaldi.frame_length(RATE) + (self._network.patch_size - 1) * kaldi.frame_shift(RATE)
+        return _kaldi.frame_length(RATE) + (self._network.patch_size - 1) * _kaldi.frame_shift(RATE)
 
     def output_shape(self, layer: str, samples: int) -> tuple[int, int, int]:
         """(time, bands, channels) of any layer."""
         network = self._network
-        return kaldi.frame_count(samples, RATE) // network.patch_size, network.bands, network.width
+        return _kaldi.frame_count(samples, RATE) // network.patch_size, network.bands, network.width
 
     def frame_times(self, samples: int, layer: str | None = None) -> np.ndarray:
         """(time,) float64: middle of the samples that a column of patches sees, in seconds."""
@@ -53,7 +52,7 @@ class BEATs(PatchTransformer):
 
     def picture(self, waveforms: torch.Tensor) -> torch.Tensor:
         """(batch, frames, 128) normalised filter bank of (batch, samples) tensors."""
-        return (kaldi.fbank(waveforms * 2**15, sample_rate=RATE) - MEAN) / SPREAD
+        return (_kaldi.fbank(waveforms * 2**15, sample_rate=RATE) - MEAN) / SPREAD
 
     def _load(self, path: Path, device: torch.device, product_dtype: torch.dtype):
         from asdflow.encoders.beats.checkpoint import load

@@ -11,7 +11,7 @@ import torch
 from asdflow.encoders._weights import check_tensors, read_torch
 from asdflow.encoders.beats.config import BeatsConfig
 from asdflow.encoders.beats.network import BeatsNetwork
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 TABLE = "encoder.layers.{}.self_attn.relative_attention_bias.weight"
 

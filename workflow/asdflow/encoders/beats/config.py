@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 MEL_BINS = 128
 LABELS = "label_dict"

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from asdflow import kaldi
-from asdflow.encoders import register
+from asdflow.encoders import _kaldi, register
 from asdflow.encoders._passes import Checkpoint
 from asdflow.encoders._patches import MEL_BINS, RATE, PatchTransformer
 from asdflow.encoders.eat.config import config_beside
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import torch
@@ -61,7 +60,7 @@ class EAT(PatchTransformer):
     @property
     def min_samples(self) -> int:
         """One frame of the filter bank, 25 ms; the rest of a patch is padding."""
-        return kaldi.frame_length(RATE)
+        return _kaldi.frame_length(RATE)
 
     def output_shape(self, layer: str, samples: int) -> tuple[int, int, int]:
         """(time, bands, channels) of any layer."""
@@ -78,18 +77,18 @@ class EAT(PatchTransformer):
         """
         if self.tokens != "patches":
             return np.array([samples / RATE / 2])
-        shift, patch = kaldi.frame_shift(RATE), self._network.patch_size
+        shift, patch = _kaldi.frame_shift(RATE), self._network.patch_size
         first = np.arange(self._rows(samples) // patch) * patch
-        sound = np.clip(kaldi.frame_count(samples, RATE) - first, 1, patch)  # frames, not padding
-        sound[first >= kaldi.frame_count(samples, RATE)] = patch
-        return (first * shift + (kaldi.frame_length(RATE) + (sound - 1) * shift) / 2) / RATE
+        sound = np.clip(_kaldi.frame_count(samples, RATE) - first, 1, patch)  # frames, not padding
+        sound[first >= _kaldi.frame_count(samples, RATE)] = patch
+        return (first * shift + (_kaldi.frame_length(RATE) + (sound - 1) * shift) / 2) / RATE
 
     def picture(self, waveforms: torch.Tensor) -> torch.Tensor:
         """(batch, target frames, 128) normalised filter bank of (batch, samples) tensors."""
         from torch.nn.functional import pad
 
         waveforms = waveforms - waveforms.mean(dim=1, keepdim=True)
-        bank = kaldi.fbank(waveforms, sample_rate=RATE, mel_bins=MEL_BINS, window="hanning")
+        bank = _kaldi.fbank(waveforms, sample_rate=RATE, mel_bins=MEL_BINS, window="hanning")
         rows = self._rows(waveforms.shape[1])
         bank = pad(bank, (0, 0, 0, max(0, rows - bank.shape[1])))[:, :rows]
         return (bank - MEAN) / SPREAD
@@ -99,7 +98,7 @@ class EAT(PatchTransformer):
         network = self._network
         patch, longest = network.patch_size, network.config.steps * network.patch_size
         if self.target_length == "next16":
-            rows = -(-kaldi.frame_count(samples, RATE) // patch) * patch
+            rows = -(-_kaldi.frame_count(samples, RATE) // patch) * patch
             if rows > longest:
                 raise DataError(
                     f"encoder {self.name!r}, waveforms",

@@ -19,7 +19,7 @@ from asdflow.encoders.eat.config import (
     refuse,
 )
 from asdflow.encoders.eat.network import EatNetwork, sine_positions
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 POSITIONS = "fixed_positional_encoder.positions"
 FAIRSEQ = {"modality_encoders.IMAGE.context_encoder.norm.": "pre_norm.", "modality_encoders.IMAGE.": ""}

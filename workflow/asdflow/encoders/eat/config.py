@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 MEL_BINS = 128
 

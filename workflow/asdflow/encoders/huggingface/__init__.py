@@ -16,7 +16,7 @@ from asdflow.encoders import register
 from asdflow.encoders._clips import NumberedLayers, UnequalClips, canonical_layers, layer_number, numbered
 from asdflow.encoders._passes import Device, Passes, torch_device
 from asdflow.encoders.base import Storage, StoredBands, check_layers
-from asdflow.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asdflow import kaldi
+from asdflow.encoders import _kaldi
 from asdflow.encoders.huggingface._geometry import Geometry
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ class Patches(Geometry):
         self.require("max_length of the front end", front_end.max_length, config.max_length)
         self.patch, self.stride = config.patch_size, config.time_stride
         self.bands = (config.num_mel_bins - self.patch) // config.frequency_stride + 1
-        self.shift = kaldi.frame_shift(self.rate)
-        self.least = kaldi.frame_length(self.rate) + (self.patch - 1) * self.shift
+        self.shift = _kaldi.frame_shift(self.rate)
+        self.least = _kaldi.frame_length(self.rate) + (self.patch - 1) * self.shift
         self.hop = config.max_length * self.shift
-        self.window = self.hop - self.shift + kaldi.frame_length(self.rate)
+        self.window = self.hop - self.shift + _kaldi.frame_length(self.rate)
 
     def steps(self, samples: int) -> int:
-        frames = kaldi.frame_count(samples, self.rate)
+        frames = _kaldi.frame_count(samples, self.rate)
         return 0 if frames < self.patch else 1 + (frames - self.patch) // self.stride
 
     def times(self, steps: int) -> np.ndarray:

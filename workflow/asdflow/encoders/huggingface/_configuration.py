@@ -13,7 +13,7 @@ from asdflow.encoders.huggingface._ast import Patches
 from asdflow.encoders.huggingface._geometry import Geometry
 from asdflow.encoders.huggingface._waves import Waves
 from asdflow.encoders.huggingface._whisper import Padded
-from asdflow.errors import ConfigError, FetchError
+from asdflow.foundation.errors import ConfigError, FetchError
 
 
 @dataclass(frozen=True)

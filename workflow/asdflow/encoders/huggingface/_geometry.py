@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 if TYPE_CHECKING:
     import torch

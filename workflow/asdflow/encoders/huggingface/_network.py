@@ -16,7 +16,7 @@ from asdflow.checkpoints.models import CONFIG, weights_files
 from asdflow.encoders._weights import listed, read_safetensors, read_torch
 from asdflow.encoders.huggingface._configuration import KINDS
 from asdflow.encoders.huggingface._geometry import Geometry
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 if TYPE_CHECKING:
     import torch

@@ -20,8 +20,8 @@ from asdflow.encoders.base import Storage, StoredBands, check_layers
 from asdflow.encoders.openl3 import picture as front
 from asdflow.encoders.openl3.picture import RATE, WINDOW, FrontEnd, Kind
 from asdflow.encoders.openl3.resampling import Filter, resample, resampled_samples
-from asdflow.errors import ConfigError
-from asdflow.seeds import generator
+from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.seeds import generator
 
 if TYPE_CHECKING:
     import torch

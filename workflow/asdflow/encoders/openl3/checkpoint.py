@@ -12,7 +12,7 @@ import torch
 
 from asdflow.encoders._weights import check_tensors, read_torch
 from asdflow.encoders.openl3.network import Parameters
-from asdflow.errors import FetchError
+from asdflow.foundation.errors import FetchError
 
 LAYERS = 8  # batch norms, and convolutions
 HDF5, GZIP = b"\x89HDF", b"\x1f\x8b"

@@ -13,7 +13,7 @@ from asdflow import checkpoints
 from asdflow.encoders import register
 from asdflow.encoders._passes import Passes
 from asdflow.encoders.base import Encoder, Layers, Storage, StoredBands, check_layers
-from asdflow.errors import ConfigError
+from asdflow.foundation.errors import ConfigError
 
 RATE = 16000
 PATCH, FRAME, HOP = 15600, 400, 160  # samples: one patch is 96 frames of 25 ms every 10 ms

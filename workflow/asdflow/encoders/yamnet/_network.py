@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from asdflow.encoders.yamnet import _tflite as tflite
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 FRAME, HOP, FFT = 400, 160, 512  # samples
 PATCH_FRAMES = 96

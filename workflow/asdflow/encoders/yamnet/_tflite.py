@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asdflow.errors import DataError
+from asdflow.foundation.errors import DataError
 
 IDENTIFIER = b"TFL3"
 

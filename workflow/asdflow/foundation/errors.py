@@ -1,0 +1,59 @@
+"""The one kind of error that users are meant to read: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+LISTED = 10
+"""Problems that an error names; it counts the others."""
+
+
+class AsdflowError(Exception):
+    """Base of every error that a user can remedy.
+
+    Parameters
+    ----------
+    where : str
+        The file, configuration key or parameter that is at fault. It comes first in the message.
+    what : str
+        What is wrong, with the offending value and the limit that it breaks.
+    remedy : str
+        What the user can do. A full sentence.
+    """
+
+    def __init__(self, where: object, what: str, remedy: str) -> None:
+        self.where, self.what, self.remedy = str(where), what, remedy
+        super().__init__(f"{self.where}: {what.rstrip('.')}. {remedy}")
+
+    def __reduce__(self):  # survives process pools, which rebuild an exception from its arguments
+        return type(self), (self.where, self.what, self.remedy)
+
+
+class ConfigError(AsdflowError):
+    """The configuration asks for something that does not exist or cannot work."""
+
+
+class DataError(AsdflowError):
+    """An input file (audio, clips.csv, attributes, labels) cannot be used as it is."""
+
+
+class ProductError(AsdflowError):
+    """A file under results/ does not keep the promise of its schema."""
+
+
+class FetchError(AsdflowError):
+    """A file could not be obtained from any of its sources, or is not the file it should be."""
+
+
+class NoSourceError(FetchError):
+    """No source gave the file; `reasons` has what each of them said."""
+
+    reasons: tuple[str, ...] = ()
+
+
+def together(where: object, what: str, problems: Sequence[str], remedy: str) -> DataError:
+    """Error that says `what`, then one line a problem, then the remedy."""
+    lines = [problem.removesuffix(".") for problem in problems[:LISTED]]
+    if len(problems) > LISTED:
+        lines.append(f"and {len(problems) - LISTED} more")
+    return DataError(where, what + ":\n  " + ".\n  ".join(lines), "\n" + remedy)

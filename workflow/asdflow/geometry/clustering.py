@@ -1,0 +1,119 @@
+"""k-means from squared distances alone, the same for any order of the clips and any number of threads."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+import numpy as np
+
+from asdflow.foundation.seeds import generator
+
+RESTARTS = 10
+ROUNDS = 300
+
+
+def canonical_order(vectors: np.ndarray) -> np.ndarray:
+    """Order of rows that depends on their values alone (at single precision), not on where they stand."""
+    rows = np.ascontiguousarray(vectors, dtype=np.float32)
+    digests = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
+    return np.array(sorted(range(len(rows)), key=lambda row: digests[row]))
+
+
+class Squares(Protocol):
+    """Squared distances between n points, of which few are looked at."""
+
+    size: int
+
+    def rows(self, numbers: np.ndarray) -> np.ndarray:
+        """(m, n) of these points to all."""
+
+    def sums(self, numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """(n, C) sums of (m, C) weights times the squared distances of these points to all."""
+
+
+def kmeans(square: Squares, clusters: int, seed: tuple) -> np.ndarray:
+    """Labels of the best of ten runs of Lloyd's algorithm from k-means++ starts.
+
+    Parameters
+    ----------
+    square : Squares
+        Of points in canonical order.
+    clusters : int
+        1 <= clusters <= n.
+    seed : tuple
+        Names that the draws depend on.
+
+    Returns
+    -------
+    (n,) int, each of 0 .. clusters - 1 at least once.
+    """
+    starts = [_start(square, clusters, generator(*seed, run)) for run in range(RESTARTS)]
+    first = [_nearest(square, start) for start in starts]
+    members = np.concatenate([_members(labels, clusters) for labels in first], axis=1)
+    parts = np.split(square.sums(np.arange(square.size), members), RESTARTS, axis=1)  # at once
+    runs = [_run(square, labels, part) for labels, part in zip(first, parts, strict=True)]
+    return min(runs, key=lambda run: run[0])[1]
+
+
+def _nearest(square: Squares, start: np.ndarray) -> np.ndarray:
+    """Number of the nearest start of each clip; a start has its own, whatever copies of it there are."""
+    labels = square.rows(start).argmin(axis=0)
+    labels[start] = np.arange(len(start))
+    return labels
+
+
+def _members(labels: np.ndarray, count: int) -> np.ndarray:
+    """(n, count) 1 where a clip belongs to a cluster, else 0."""
+    return (labels[:, None] == np.arange(count)).astype(np.float64)
+
+
+def _start(square: Squares, clusters: int, draw: np.random.Generator) -> np.ndarray:
+    """Clips chosen by k-means++ (Arthur & Vassilvitskii 2007)."""
+    chosen = [int(draw.integers(square.size))]
+    nearest = square.rows(np.array(chosen))[0]
+    while len(chosen) < clusters:
+        total = nearest.sum()
+        if total > 0:
+            pick = int(np.searchsorted(np.cumsum(nearest), draw.random() * total, side="right"))
+            pick = min(pick, square.size - 1)
+        else:
+            pick = next(row for row in range(square.size) if row not in chosen)
+        chosen.append(pick)
+        if len(chosen) < clusters:
+            nearest = np.minimum(nearest, square.rows(np.array([pick]))[0])
+    return np.array(chosen)
+
+
+def _run(square: Squares, labels: np.ndarray, sums: np.ndarray) -> tuple[float, np.ndarray]:
+    """Inertia and labels of one run. |x - c|^2 = mean |x - b|^2 - 1/2 mean |b - b'|^2 over the cluster.
+
+    Parameters
+    ----------
+    square : Squares
+    labels : (n,) int
+        To begin with.
+    sums : (n, clusters)
+        Of each clip's squared distances to the members of each cluster.
+    """
+    count, sums = sums.shape[1], np.ascontiguousarray(sums)
+    place = np.arange(len(labels))
+    for _ in range(ROUNDS):
+        number = np.bincount(labels, minlength=count)
+        within = np.bincount(labels, sums[place, labels], count)
+        away = sums / number
+        away -= 0.5 * within / number**2
+        new = away.argmin(axis=1)
+        if not np.bincount(new, minlength=count).all():
+            for empty in np.setdiff1d(np.arange(count), new):
+                movable = np.bincount(new, minlength=count)[new] > 1
+                own = np.where(movable, away[place, new], -np.inf)
+                new[own.argmax()] = empty
+        moved = np.flatnonzero(new != labels)
+        if not len(moved):
+            break
+        change = _members(new[moved], count) - _members(labels[moved], count)
+        labels = new
+        sums += square.sums(moved, change)  # few clips move after the first rounds
+    inertia = 0.5 * (np.bincount(labels, sums[place, labels], count) / np.bincount(labels)).sum()
+    return float(inertia), labels

@@ -1,0 +1,1 @@
+"""What figures and report share: results, words, colours, sheets; computes no score."""

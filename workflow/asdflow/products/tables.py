@@ -1,0 +1,250 @@
+"""Reading and writing products: whole files, checked against their schema both ways, same bytes always."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from asdflow.foundation.errors import ProductError
+from asdflow.foundation.files import whole_file
+from asdflow.products.schemas import SCHEMAS, Column, Schema
+
+# Fixed so that equal rows give equal bytes; zstd 3 halves float frames at hardly any cost.
+WRITER = dict(
+    compression="zstd", compression_level=3, use_dictionary=True, write_statistics=True, version="2.6"
+)
+REMEDY = "Delete the file and run again; it is then rebuilt."
+
+
+def write(
+    path: str | Path, kind: str, table: pa.Table | Mapping[str, Any], made_by: Mapping[str, Any]
+) -> None:
+    """Write a product.
+
+    Parameters
+    ----------
+    path : path
+        Final name. It exists afterwards with all rows, or is untouched.
+    kind : str
+        Name of the schema.
+    table : pyarrow.Table or mapping of columns
+        Columns of the schema, any order. A (N, D) float array is accepted for a vector column. Rows are
+        sorted by the schema's key here.
+    made_by : mapping
+        Every parameter that decided the content; stored as JSON in the file's metadata.
+
+    Raises
+    ------
+    ProductError
+        A column is missing, unknown, of a wrong type, null, not finite or outside its values; a key repeats;
+        the disk is full.
+    """
+    schema = SCHEMAS[kind]
+    table = _conform(path, schema, table)
+    arrow = table.schema  # sorting drops the units
+    if table.num_rows > 1:
+        table = table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in schema.key]))
+    check(path, schema, table)
+    with writer(path, kind, made_by, arrow) as write_table:
+        write_table(table)
+
+
+@contextmanager
+def writer(
+    path: str | Path, kind: str, made_by: Mapping[str, Any], arrow: pa.Schema | None = None
+) -> Iterator:
+    """Stream a product in row groups: yields a function that writes one checked pyarrow.Table as one group.
+
+    The caller delivers the groups sorted by the schema's key. `path` appears when the block ends.
+    """
+    schema = SCHEMAS[kind]
+    arrow = (arrow or schema.arrow()).with_metadata(
+        {"asdflow": json.dumps({"kind": kind, "made_by": made_by}, sort_keys=True)}
+    )
+    last: tuple | None = None
+
+    def write_group(table: pa.Table | Mapping[str, Any]) -> None:
+        nonlocal last
+        table = _conform(path, schema, table)
+        check(path, schema, table)
+        if table.num_rows:
+            first, end = _row_key(schema, table, 0), _row_key(schema, table, table.num_rows - 1)
+            if last is not None and first <= last:
+                raise ProductError(
+                    path, f"row group begins at {first}, not after {last}", "Sort the rows by key."
+                )
+            last = end
+        file.write_table(table.cast(arrow), row_group_size=max(1, table.num_rows))
+
+    with whole_file(path) as partial, pq.ParquetWriter(partial, arrow, **WRITER) as file:
+        yield write_group
+
+
+def read(
+    path: str | Path, kind: str, columns: list[str] | None = None, made_by: Mapping | None = None
+) -> pa.Table:
+    """Read a product and check it against its schema; with `columns` only those are read and checked.
+
+    Raises ProductError when the file is missing, cut short, of another kind, breaks its schema, or, where
+    `made_by` is given, was made from other parameters.
+    """
+    schema = SCHEMAS[kind]
+    with open_product(path, kind, made_by) as file:
+        table = file.read(columns=columns)
+    check(path, schema, table, columns)
+    return table
+
+
+@contextmanager
+def open_product(path: str | Path, kind: str, made_by: Mapping | None = None) -> Iterator[pq.ParquetFile]:
+    """Open a product for streaming after checking that it is whole, of that kind, and made from `made_by`."""
+    try:
+        file = pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise ProductError(path, "does not exist", "Run snakemake to build it.") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ProductError(path, f"is not a whole Parquet file ({error})", REMEDY) from None
+    with file:
+        found = provenance(file)
+        if found.get("kind") != kind:
+            raise ProductError(path, f"holds {found.get('kind')!r}, expected {kind!r}", REMEDY)
+        if made_by is not None and found["made_by"] != json.loads(json.dumps(made_by)):
+            raise ProductError(path, f"was made from {found['made_by']}, expected {dict(made_by)}", REMEDY)
+        yield file
+
+
+def provenance(file: pq.ParquetFile | str | Path) -> dict[str, Any]:
+    """`{"kind": ..., "made_by": {...}}` of a product."""
+    metadata = (
+        file.schema_arrow if isinstance(file, pq.ParquetFile) else pq.read_schema(file)
+    ).metadata or {}
+    return json.loads(metadata.get(b"asdflow", b"{}"))
+
+
+def inherited(*files: str | Path) -> dict[str, Any]:
+    """What `made_by` takes over from the products that a new one is made of.
+
+    `{"unverified": [weights, ...]}` where an encoder's entry accepted weights that nobody vouches for, else
+    nothing: so each product of such a study says so.
+    """
+    made_by = [provenance(file).get("made_by", {}) for file in files]
+    weights = {name for one in made_by for name in one.get("unverified", [])}
+    return {"unverified": sorted(weights)} if weights else {}
+
+
+def check(path: str | Path, schema: Schema, table: pa.Table, columns: list[str] | None = None) -> None:
+    """Raise ProductError unless every column keeps its declaration (see `write`)."""
+    wanted = [schema.column(name) for name in columns] if columns else list(schema.columns)
+    missing = [column.name for column in wanted if column.name not in table.column_names]
+    extra = sorted(set(table.column_names) - {column.name for column in wanted})
+    if missing or extra:
+        raise ProductError(path, f"lacks columns {missing} and has unknown columns {extra}", REMEDY)
+    for column in wanted:
+        _check_column(path, column, table.column(column.name))
+    if set(schema.key) <= set(table.column_names) and table.num_rows > 1:
+        _check_key(path, schema, table)
+
+
+def matrix(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    """Vector column as an (N, D) array. Raises ProductError when the vectors differ in length."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if len(column) == 0:
+        return np.empty((0, 0), dtype=column.type.value_type.to_pandas_dtype())
+    lengths = pc.unique(pc.list_value_length(column)).to_pylist()
+    if len(lengths) != 1:
+        raise ProductError("vector column", f"has vectors of lengths {sorted(lengths)}", REMEDY)
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), lengths[0])
+
+
+def vectors(values: np.ndarray, type_: pa.DataType) -> pa.Array:
+    """(N, D) array as an Arrow vector column of the declared type (fixed width where it is a plain list)."""
+    values = np.ascontiguousarray(values, dtype=type_.value_type.to_pandas_dtype())
+    flat = pa.array(values.reshape(-1))
+    if pa.types.is_large_list(type_):
+        offsets = np.arange(0, values.size + 1, values.shape[1], dtype=np.int64)
+        return pa.LargeListArray.from_arrays(pa.array(offsets), flat)
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+def _conform(path, schema: Schema, table: pa.Table | Mapping[str, Any]) -> pa.Table:
+    """Columns in the declared order and types; 2-D arrays become vector columns."""
+    columns = (
+        {name: table.column(name) for name in table.column_names} if isinstance(table, pa.Table) else table
+    )
+    missing = [column.name for column in schema.columns if column.name not in columns]
+    extra = sorted(set(columns) - {column.name for column in schema.columns})
+    if missing or extra:
+        raise ProductError(
+            path, f"lacks columns {missing} and has unknown columns {extra}", "Correct the caller."
+        )
+    arrays, fields = [], []
+    for column in schema.columns:
+        values, field = columns[column.name], column.field()
+        try:
+            if isinstance(values, np.ndarray) and values.ndim == 2:
+                values = vectors(values, column.type)
+            elif not isinstance(values, pa.Array | pa.ChunkedArray):
+                values = pa.array(values, type=column.type)
+            if pa.types.is_fixed_size_list(values.type):
+                field = field.with_type(pa.list_(column.type.value_type, values.type.list_size))
+            arrays.append(values.cast(field.type))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+            raise ProductError(path, f"column {column.name!r}: {error}", "Correct the caller.") from None
+        fields.append(field)
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _check_column(path, column: Column, values: pa.ChunkedArray) -> None:
+    where = f"{path}, column {column.name!r}"
+    declared, found = column.type, values.type
+    if pa.types.is_list(declared) and pa.types.is_fixed_size_list(found):
+        declared, found = declared.value_type, found.value_type
+    if found != declared:
+        raise ProductError(where, f"is of type {values.type}, expected {column.type}", REMEDY)
+    if values.null_count and not column.optional:
+        raise ProductError(where, f"has {values.null_count} nulls", REMEDY)
+    if column.values:
+        odd = sorted(set(pc.unique(values).to_pylist()) - {None, *column.values})
+        if odd:
+            raise ProductError(where, f"holds {odd[:3]}, allowed are {list(column.values)}", REMEDY)
+    flat = values
+    while (
+        pa.types.is_list(flat.type)
+        or pa.types.is_large_list(flat.type)
+        or pa.types.is_fixed_size_list(flat.type)
+    ):
+        flat = pc.list_flatten(flat)
+    if pa.types.is_floating(flat.type) and column.finite and len(flat):
+        finite = pc.is_finite(flat)
+        if pc.any(pc.invert(finite)).as_py():  # null where every value is
+            count = pc.sum(pc.invert(finite)).as_py()
+            raise ProductError(where, f"has {count} values that are not finite", REMEDY)
+    if (column.low is not None or column.high is not None) and flat.null_count < len(flat):
+        bounds = pc.min_max(flat).as_py()
+        low = bounds["min"] if column.low is not None and bounds["min"] < column.low else None
+        high = bounds["max"] if column.high is not None and bounds["max"] > column.high else None
+        if low is not None or high is not None:
+            value, limit = (low, f">= {column.low}") if low is not None else (high, f"<= {column.high}")
+            raise ProductError(where, f"holds {value}, must be {limit}", REMEDY)
+
+
+def _check_key(path, schema: Schema, table: pa.Table) -> None:
+    keys = table.select(list(schema.key))
+    counts = keys.group_by(list(schema.key), use_threads=False).aggregate([([], "count_all")])
+    repeated = counts.filter(pc.greater(counts.column("count_all"), 1))
+    if repeated.num_rows:
+        row = {name: repeated.column(name)[0].as_py() for name in schema.key}
+        raise ProductError(path, f"has {row} more than once", "Give every clip its own name.")
+
+
+def _row_key(schema: Schema, table: pa.Table, row: int) -> tuple:
+    return tuple(table.column(name)[row].as_py() for name in schema.key)

@@ -1,0 +1,52 @@
+"""Scores of several detectors to one score: one fusion over every section of every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from asdflow.foundation.errors import ProductError
+from asdflow.pipeline.build import fusion as build_fusion
+
+KEYS = ("machine", "section", "split", "clip")
+
+
+def fuse_columns(scores: Mapping[str, pa.Table], fusion: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of schema "scores" of the fused system.
+
+    Parameters
+    ----------
+    scores : mapping of detector name to table of schema "scores"
+        Any number of machines, with the same rows.
+    fusion : mapping
+        Specification of the fusion.
+
+    Notes
+    -----
+    Self-scores are fused by the same rule. They are in sample with regard to the few statistics of the
+    fusion itself (a mean and a deviation for each detector), not with regard to the bank.
+    """
+    tables = [scores[name] for name in sorted(scores)]
+    first = tables[0].select(KEYS)
+    if any(not table.select(KEYS).equals(first) for table in tables[1:]):
+        raise ProductError(
+            ", ".join(sorted(scores)), "do not score the same clips", "Rebuild them: snakemake -R scores."
+        )
+    parts = list(zip(*(first.column(name).to_pylist() for name in ("machine", "section")), strict=True))
+    number = {part: place for place, part in enumerate(sorted(set(parts)))}
+    unit = np.array([number[part] for part in parts])
+    train = np.array(first.column("split").to_pylist(), dtype=object) == "train"
+    domains = np.array(tables[0].column("domain").to_pylist(), dtype=object)
+    values = np.stack([table.column("score").to_numpy() for table in tables])
+    fused = np.empty(len(train))
+    rule = build_fusion(fusion)
+    for place in number.values():
+        bank, test = (unit == place) & train, (unit == place) & ~train
+        known = domains[bank]
+        domain = None if None in set(known) else (known == "target").astype(np.int64)
+        fused[bank] = rule.combine(values[:, bank], values[:, bank], domain)
+        fused[test] = rule.combine(values[:, test], values[:, bank], domain)
+    return {name: tables[0].column(name) for name in tables[0].column_names} | {"score": fused}
