@@ -97,7 +97,7 @@ def test_writing_a_default_out_does_not_change_a_study():
 def test_a_normal_form_holds_every_parameter():
     spec = load(MINIMAL).detectors["nn"]
     assert spec["backend"] == {"name": "knn", "k": 1, "metric": "cosine"} | spec["backend"]
-    assert spec["normalization"]["name"] == "none"
+    assert spec["normalization"] == [{"name": "none"}]
 
 
 # Errors
