@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from asdflow import backends, datasets, encoders, figures, fusion, normalizations, poolings
-from asdflow.config import documentation, load, schema
+from asdflow.config import documentation, load, reading, schema
 from asdflow.foundation.errors import ConfigError
 
 MINIMAL = {
@@ -53,6 +53,13 @@ def test_the_committed_page_of_options_is_the_one_that_the_code_makes(root, tmp_
 
 def test_the_schema_is_a_valid_schema():
     Draft202012Validator.check_schema(json.loads(schema.text()))
+
+
+def test_editors_accept_the_committed_studies_and_not_a_wrong_key(root):
+    validator = Draft202012Validator(json.loads((root / "config/schemas/config.schema.json").read_text()))
+    for file in studies(root):
+        assert not list(validator.iter_errors(reading.read([file]))), file
+    assert list(validator.iter_errors(changed("detectors.nn.backend", {"name": "knn", "kk": 1})))
 
 
 @pytest.mark.parametrize("registry", [axis.REGISTRY for axis in REGISTRIES], ids=lambda r: r.axis)

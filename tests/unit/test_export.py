@@ -31,7 +31,7 @@ fusions:
 
 
 def score_rows(machine: str, seed: int, test: str = "test", detector: str = "nn"):
-    """Columns of schema "scores" of a detector: 30 training clips, supplemental ones, the test clips of CELLS."""
+    """Columns of schema "scores" of a detector: 30 training clips, supplemental ones, test clips of CELLS."""
     rng = np.random.default_rng([seed, len(machine)])
     rows = [("train", f"{machine}/train/{i:04d}", "source", "normal", rng.gamma(4.0)) for i in range(30)]
     rows += [("supplemental", f"{machine}/supplemental/{i:04d}", None, None, 99.0) for i in range(2)]

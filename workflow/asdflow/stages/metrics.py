@@ -115,7 +115,8 @@ def _add_refused(
     if not reasons:
         return
     (machine, section), reason = next(iter(reasons.items()))
-    more = f"; {len(reasons) - 1} more sections" if len(reasons) > 1 else ""
+    others = len(reasons) - 1
+    more = f"; {others} more section{'s' * (others > 1)}" if others else ""
     whole = {("all", "all"): f"machine {machine}, section {section}{more}: {reason}"}
     for (machine, section), reason in (dict(reasons) | whole).items():
         row = {"system": system, "machine": machine, "section": section, "metric": OFFICIAL.name}
