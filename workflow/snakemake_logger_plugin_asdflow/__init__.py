@@ -71,6 +71,7 @@ class LogHandler(LogHandlerBase):
             elif event == LogEvent.RUN_INFO:
                 self.stats = getattr(record, "stats", self.stats)
                 self.total = self.stats.get("total")
+                self._draw()
             elif event is None or event == LogEvent.ERROR:
                 self._says(record)
         except Exception:
