@@ -64,8 +64,6 @@ def fbank(
     # clips of a GPU's pass, 0.8 ms end to end. Each clip starts at a whole number of shifts.
     steps = -(-samples // shift)
     joined = pad(waveforms, (0, steps * shift - samples)).reshape(1, -1)
-    bank = kaldi.fbank(
-        joined, num_mel_bins=mel_bins, sample_frequency=float(sample_rate), window_type=window
-    )
+    bank = kaldi.fbank(joined, num_mel_bins=mel_bins, sample_frequency=float(sample_rate), window_type=window)
     bank = pad(bank, (0, 0, 0, batch * steps - len(bank)))
     return bank.unflatten(0, (batch, steps))[:, :frames]  # without the frames across two clips
