@@ -60,8 +60,8 @@ def fbank(
     frames, shift = frame_count(samples, sample_rate), frame_shift(sample_rate)
     if frames == 0:
         return waveforms.new_empty(batch, 0, mel_bins)
-    # torchaudio takes one clip a call, and a call costs 0.27 ms of one core before any sound: 17 ms for the 64
-    # clips of a GPU's pass, 0.8 ms end to end. Each clip starts at a whole number of shifts.
+    # torchaudio takes one clip a call, and a call costs 0.27 ms of one core before any sound: 17 ms for the
+    # 64 clips of a GPU's pass, 0.8 ms end to end. Each clip starts at a whole number of shifts.
     steps = -(-samples // shift)
     joined = pad(waveforms, (0, steps * shift - samples)).reshape(1, -1)
     bank = kaldi.fbank(joined, num_mel_bins=mel_bins, sample_frequency=float(sample_rate), window_type=window)

@@ -36,8 +36,8 @@ class Parameters:
 class Network:
     """From decibel pictures to the last map of activations and the two embeddings.
 
-    The convolutions are torch's: 1.5 s of one core for a 2 s clip, where a hand-written Winograd F(4 x 4, 3 x 3)
-    took 0.82 s, 240 lines and 200 MB more.
+    The convolutions are torch's: 1.5 s of one core for a 2 s clip, where a hand-written Winograd took 0.82 s,
+    240 lines and 200 MB more.
 
     Parameters
     ----------
