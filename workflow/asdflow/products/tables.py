@@ -15,13 +15,17 @@ import pyarrow.parquet as pq
 
 from asdflow.foundation.errors import ProductError
 from asdflow.foundation.files import whole_file
-from asdflow.products.schemas import SCHEMAS, Column, Schema
+from asdflow.products import seals
+from asdflow.products.checks import REMEDY, check
+from asdflow.products.layout import PLACES
+from asdflow.products.schemas import SCHEMAS, Schema
 
 # Fixed so that equal rows give equal bytes; zstd 3 halves float frames at hardly any cost.
 WRITER = dict(
     compression="zstd", compression_level=3, use_dictionary=True, write_statistics=True, version="2.6"
 )
-REMEDY = "Delete the file and run again; it is then rebuilt."
+#: Folders of results/ whose files are products; what follows in a path says what a file is.
+STAGES = tuple(one.split("/")[0] for one in PLACES.values() if one.endswith(".parquet"))
 
 
 def write(
@@ -66,9 +70,8 @@ def writer(
     The caller delivers the groups sorted by the schema's key. `path` appears when the block ends.
     """
     schema = SCHEMAS[kind]
-    arrow = (arrow or schema.arrow()).with_metadata(
-        {"asdflow": json.dumps({"kind": kind, "made_by": made_by}, sort_keys=True)}
-    )
+    about = {"kind": kind, "made_by": made_by, "place": place(path)}
+    arrow = (arrow or schema.arrow()).with_metadata({"asdflow": json.dumps(about, sort_keys=True)})
     last: tuple | None = None
 
     def write_group(table: pa.Table | Mapping[str, Any]) -> None:
@@ -84,8 +87,17 @@ def writer(
             last = end
         file.write_table(table.cast(arrow), row_group_size=max(1, table.num_rows))
 
-    with whole_file(path) as partial, pq.ParquetWriter(partial, arrow, **WRITER) as file:
-        yield write_group
+    with whole_file(path) as partial:
+        with pq.ParquetWriter(partial, arrow, **WRITER) as file:
+            yield write_group
+        seals.seal(partial)
+
+
+def place(path: str | Path) -> str:
+    """What the path of a product says that it is, "distances/.../fan.parquet"; nothing outside results/."""
+    parts = Path(path).parts
+    begins = [number for number, part in enumerate(parts[:-1]) if part in STAGES]
+    return "/".join(parts[begins[0] :]) if begins else ""
 
 
 def read(
@@ -93,11 +105,13 @@ def read(
 ) -> pa.Table:
     """Read a product and check it against its schema; with `columns` only those are read and checked.
 
-    Raises ProductError when the file is missing, cut short, of another kind, breaks its schema, or, where
-    `made_by` is given, was made from other parameters.
+    Raises ProductError when the file is missing, damaged, of another kind or place, breaks its schema, or,
+    where `made_by` is given, was made from other parameters.
     """
     schema = SCHEMAS[kind]
-    with open_product(path, kind, made_by) as file:
+    with open_product(path, kind, made_by) as (file, seal):
+        with whole(path):
+            seal.check()
         table = file.read(columns=columns)
     check(path, schema, table, columns)
     return table
@@ -109,10 +123,10 @@ def read_systems(files: Sequence[str | Path], names: Iterable[str]) -> dict[str,
     A file may hold others as well; several files may hold a system, e.g. one a machine. Raises ProductError
     as `read` does, and when a system is in none of the files.
     """
-    whole = pa.concat_tables([read(file, "scores") for file in files])
+    table = pa.concat_tables([read(file, "scores") for file in files])
     found = {}
     for name in names:
-        found[name] = whole.filter(pc.equal(whole.column("detector"), name))
+        found[name] = table.filter(pc.equal(table.column("detector"), name))
         if not found[name].num_rows:
             what = f"hold no scores of {name!r}"
             raise ProductError(
@@ -123,31 +137,54 @@ def read_systems(files: Sequence[str | Path], names: Iterable[str]) -> dict[str,
 
 def read_distances(path: str | Path, inherited: Mapping[str, Any]) -> tuple[str, pa.Table]:
     """Metric and table of a product "distances", made of embeddings that inherit this (see `inherited`)."""
-    with open_product(path, "distances") as file:
+    with open_product(path, "distances") as (file, _):
         metric = provenance(file)["made_by"]["metric"]
     return metric, read(path, "distances", made_by={"metric": metric} | inherited)
 
 
 @contextmanager
-def open_product(path: str | Path, kind: str, made_by: Mapping | None = None) -> Iterator[pq.ParquetFile]:
-    """Open a product for streaming after checking that it is whole, of that kind, and made from `made_by`."""
-    try:
+def open_product(
+    path: str | Path, kind: str, made_by: Mapping | None = None
+) -> Iterator[tuple[pq.ParquetFile, seals.Seal]]:
+    """Open a product for streaming; its rows are to be believed once the seal of their group was checked.
+
+    Raises ProductError as `read` does.
+    """
+    with whole(path):
+        seal = seals.Seal(path)
         file = pq.ParquetFile(path)
-    except FileNotFoundError:
-        raise ProductError(path, "does not exist", "Run snakemake to build it.") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ProductError(path, f"is not a whole Parquet file ({error})", REMEDY) from None
     with file:
         found = provenance(file)
         if found.get("kind") != kind:
             raise ProductError(path, f"holds {found.get('kind')!r}, expected {kind!r}", REMEDY)
+        if found["place"] and place(path) and found["place"] != place(path):
+            raise ProductError(path, f"is the file of {found['place']} under another name", REMEDY)
         if made_by is not None and found["made_by"] != json.loads(json.dumps(made_by)):
             raise ProductError(path, f"was made from {found['made_by']}, expected {dict(made_by)}", REMEDY)
-        yield file
+        yield file, seal
+
+
+def verify(path: str | Path) -> None:
+    """Raise ProductError unless a product has the bytes that were written, under the name they were given."""
+    with whole(path):
+        kind = provenance(path).get("kind", "")
+    with open_product(path, kind) as (_, seal), whole(path):
+        seal.check()
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[None]:
+    """Raise ProductError for a file that is missing or does not have the bytes that were written."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ProductError(path, "does not exist", "Run snakemake to build it.") from None
+    except (seals.Broken, pa.ArrowInvalid, OSError) as error:
+        raise ProductError(path, f"is damaged: it {error}", REMEDY) from None
 
 
 def provenance(file: pq.ParquetFile | str | Path) -> dict[str, Any]:
-    """`{"kind": ..., "made_by": {...}}` of a product."""
+    """`{"kind": ..., "made_by": {...}, "place": ...}` of a product."""
     metadata = (
         file.schema_arrow if isinstance(file, pq.ParquetFile) else pq.read_schema(file)
     ).metadata or {}
@@ -163,21 +200,6 @@ def inherited(*files: str | Path) -> dict[str, Any]:
     made_by = [provenance(file).get("made_by", {}) for file in files]
     weights = {name for one in made_by for name in one.get("unverified", [])}
     return {"unverified": sorted(weights)} if weights else {}
-
-
-def check(path: str | Path, schema: Schema, table: pa.Table, columns: list[str] | None = None) -> None:
-    """Raise ProductError unless every column keeps its declaration (see `write`)."""
-    wanted = [schema.column(name) for name in columns] if columns else list(schema.columns)
-    missing = [column.name for column in wanted if column.name not in table.column_names]
-    extra = sorted(set(table.column_names) - {column.name for column in wanted})
-    if missing or extra:
-        raise ProductError(path, f"lacks columns {missing} and has unknown columns {extra}", REMEDY)
-    for column in wanted:
-        _check_column(path, column, table.column(column.name))
-    if schema.either and set(schema.either) <= set(table.column_names):
-        _check_either(path, schema.either, table)
-    if set(schema.key) <= set(table.column_names) and table.num_rows > 1:
-        _check_key(path, schema, table)
 
 
 def matrix(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
@@ -228,57 +250,6 @@ def _conform(path, schema: Schema, table: pa.Table | Mapping[str, Any]) -> pa.Ta
             raise ProductError(path, f"column {column.name!r}: {error}", "Correct the caller.") from None
         fields.append(field)
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-
-
-def _check_column(path, column: Column, values: pa.ChunkedArray) -> None:
-    where = f"{path}, column {column.name!r}"
-    declared, found = column.type, values.type
-    if pa.types.is_list(declared) and pa.types.is_fixed_size_list(found):
-        declared, found = declared.value_type, found.value_type
-    if found != declared:
-        raise ProductError(where, f"is of type {values.type}, expected {column.type}", REMEDY)
-    if values.null_count and not column.optional:
-        raise ProductError(where, f"has {values.null_count} nulls", REMEDY)
-    if column.values:
-        odd = sorted(set(pc.unique(values).to_pylist()) - {None, *column.values})
-        if odd:
-            raise ProductError(where, f"holds {odd[:3]}, allowed are {list(column.values)}", REMEDY)
-    flat = values
-    while (
-        pa.types.is_list(flat.type)
-        or pa.types.is_large_list(flat.type)
-        or pa.types.is_fixed_size_list(flat.type)
-    ):
-        flat = pc.list_flatten(flat)
-    if pa.types.is_floating(flat.type) and column.finite and len(flat):
-        finite = pc.is_finite(flat)
-        if pc.any(pc.invert(finite)).as_py():  # null where every value is
-            count = pc.sum(pc.invert(finite)).as_py()
-            raise ProductError(where, f"has {count} values that are not finite", REMEDY)
-    if (column.low is not None or column.high is not None) and flat.null_count < len(flat):
-        bounds = pc.min_max(flat).as_py()
-        low = bounds["min"] if column.low is not None and bounds["min"] < column.low else None
-        high = bounds["max"] if column.high is not None and bounds["max"] > column.high else None
-        if low is not None or high is not None:
-            value, limit = (low, f">= {column.low}") if low is not None else (high, f"<= {column.high}")
-            raise ProductError(where, f"holds {value}, must be {limit}", REMEDY)
-
-
-def _check_either(path, names: tuple[str, str], table: pa.Table) -> None:
-    one, two = (pc.is_null(table.column(name)) for name in names)
-    odd = table.num_rows - (pc.sum(pc.xor(one, two)).as_py() or 0)
-    if odd:
-        both = " and ".join(map(repr, names))
-        raise ProductError(path, f"has {odd} rows with both or none of {both}", REMEDY)
-
-
-def _check_key(path, schema: Schema, table: pa.Table) -> None:
-    keys = table.select(list(schema.key))
-    counts = keys.group_by(list(schema.key), use_threads=False).aggregate([([], "count_all")])
-    repeated = counts.filter(pc.greater(counts.column("count_all"), 1))
-    if repeated.num_rows:
-        row = {name: repeated.column(name)[0].as_py() for name in schema.key}
-        raise ProductError(path, f"has {row} more than once", "Give every clip its own name.")
 
 
 def _row_key(schema: Schema, table: pa.Table, row: int) -> tuple:
