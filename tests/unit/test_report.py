@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import os
 import re
 import struct
 import subprocess
@@ -140,7 +141,10 @@ def test_bytes_do_not_depend_on_the_seed_of_hashes(made, tmp_path):
         study = json.dumps(results.study.as_dict())
         arguments = [str(Path(__file__).parent), str(results.folder), str(out), study]
         subprocess.run(
-            [sys.executable, "-c", code, *arguments], check=True, env={"PYTHONHASHSEED": seed}, timeout=120
+            [sys.executable, "-c", code, *arguments],
+            check=True,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            timeout=120,
         )
         assert out.read_bytes() == path.read_bytes()
 

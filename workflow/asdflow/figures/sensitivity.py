@@ -17,9 +17,9 @@ from asdflow.presentation.colours import INK, MUTED, NO_DOMAIN, SOURCE, TARGET
 if TYPE_CHECKING:
     from asdflow.presentation.plotting import Sheet
     from asdflow.presentation.results import Results
+    from asdflow.products.study import Sweep
 
-HIGH = 1.75  # inches of a panel
-COLUMNS = 2
+HIGH, COLUMNS = 1.75, 2  # inches of a panel; panels side by side
 # Colour, width and marker of each metric; marker and width repeat what colour says.
 LINES = {
     "official": (INK.light, 2.2, "o"),
@@ -135,13 +135,10 @@ def traces(results: Results, dataset: str) -> list[Trace]:
     found = []
     for axis, column in (("poolings", "pooling"), ("detectors", "system")):
         for entry, sweep in results.study.sweeps.get(axis, {}).items():
-            members, parameters = sweep.members, sweep.parameters
-            best = next((row for row in rows if row[column] in members), None)  # rows are best first
-            for number in range(len(parameters) if best else 0):
-                trace = _trace(results, rows, best, column, members, number, parameters, entry)
-                if len(trace.values) > 1:
-                    found.append(trace)
-    return found
+            best = next((row for row in rows if row[column] in sweep.members), None)  # rows are best first
+            for number in range(len(sweep.parameters) if best else 0):
+                found.append(_trace(results, rows, best, column, sweep, number, entry))
+    return [trace for trace in found if len(trace.values) > 1]
 
 
 def _trace(
@@ -149,17 +146,16 @@ def _trace(
     rows: Sequence[Mapping[str, Any]],
     best: Mapping[str, Any],
     column: str,
-    members: Mapping[str, tuple],
+    sweep: Sweep,
     number: int,
-    parameters: Sequence[str],
     entry: str,
 ) -> Trace:
     """The systems that share everything with the best one but one parameter."""
-    fixed = members[best[column]]
+    fixed = sweep.members[best[column]]
     same = [key for key in ("encoder", "layer", "pooling", "kind", "system") if key != column]
     value = {
         name: values[number]
-        for name, values in members.items()
+        for name, values in sweep.members.items()
         if values[:number] + values[number + 1 :] == fixed[:number] + fixed[number + 1 :]
     }
     pairs = [
@@ -169,7 +165,7 @@ def _trace(
     ]
     order = list(value.values())
     pairs.sort(key=lambda pair: pair[0] if _numbers(order) else order.index(pair[0]))
-    held = [f"{name} {fixed[place]}" for place, name in enumerate(parameters) if place != number]
+    held = [f"{name} {fixed[place]}" for place, name in enumerate(sweep.parameters) if place != number]
     feature = results.feature_name(best["encoder"], best["layer"])
     if column == "pooling":
         held = [f"{best['system']} on {feature}", *held]
@@ -179,7 +175,7 @@ def _trace(
         held = [f"{feature}, {best['pooling']} pooling", *held]
     return Trace(
         entry,
-        parameters[number],
+        sweep.parameters[number],
         tuple(value for value, _ in pairs),
         tuple(row for _, row in pairs),
         ", ".join(held),
