@@ -51,8 +51,10 @@ def nearest_others(distances: np.ndarray, start: int, count: int) -> Neighbours:
     distances = distances.copy()
     place = np.arange(distances.shape[1])
     distances[:, place, start + place] = np.inf
-    index = np.argsort(distances, axis=-1)[..., :count]
-    return Neighbours(index, np.take_along_axis(distances, index, axis=-1))
+    index = np.argpartition(distances, count - 1, axis=-1)[..., :count]
+    near = np.take_along_axis(distances, index, axis=-1)
+    order = np.argsort(near, axis=-1)
+    return Neighbours(*(np.take_along_axis(part, order, axis=-1) for part in (index, near)))
 
 
 def pairs_where(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

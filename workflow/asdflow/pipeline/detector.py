@@ -14,11 +14,42 @@ from asdflow import backends, normalizations
 from asdflow.backends._base import Fitted, Remembered
 from asdflow.foundation.errors import AsdflowError, ConfigError
 from asdflow.geometry.linear import one_blas_thread
+from asdflow.geometry.space import PLAIN, Space
 from asdflow.normalizations._base import ORDER, Context
 from asdflow.references.bank import Bank, Queries
-from asdflow.references.references import of_bank
+from asdflow.references.candidates import Candidates
+from asdflow.references.references import References
 
 KEYS = ("backend", "normalization")
+
+
+class Fits:
+    """One bank, and what several detectors fit on it: references and backends are made once.
+
+    They live as long as this object. Parameters: the bank.
+    """
+
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
+        self._references: dict[tuple[Space, tuple[Any, ...]], Candidates] = {}
+        self._fitted: dict[tuple[Any, tuple[Any, ...]], Fitted] = {}
+
+    def references(self, space: Space, parts: tuple[Any, ...]) -> Candidates:
+        """What normalizations, one after the other, make of the bank in this space."""
+        if (space, parts) not in self._references:
+            if parts:
+                made = parts[-1].change(self.references(space, parts[:-1]))
+            else:
+                made = References(self.bank, space)
+            self._references[space, parts] = made
+        return self._references[space, parts]
+
+    def fitted(self, backend: Any, parts: tuple[Any, ...]) -> Fitted:
+        """The backend on these references."""
+        if (backend, parts) not in self._fitted:
+            references = self.references(backend.compares_in or PLAIN, parts)
+            self._fitted[backend, parts] = Remembered(backend.fit(references))
+        return self._fitted[backend, parts]
 
 
 class Detector:
@@ -42,7 +73,7 @@ class Detector:
         self._simple = tuple(simple for part in parts for simple in part.parts())
         self._check()
         self._bank: Bank | None = None
-        self._fitted: Any = None
+        self._fitted: Fitted | None = None
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> Detector:
@@ -84,7 +115,7 @@ class Detector:
 
     def fit(
         self,
-        bank: np.ndarray | Bank,
+        bank: np.ndarray | Bank | Fits,
         domain: np.ndarray | None = None,
         distances: Mapping[str, np.ndarray] | None = None,
     ) -> Detector:
@@ -92,7 +123,7 @@ class Detector:
 
         Parameters
         ----------
-        bank : (N, D) float, or a Bank that several detectors share
+        bank : (N, D) float, or a Bank or Fits that several detectors share
         domain : (N,) int, optional
             0 source, 1 target.
         distances : mapping of metric to (N, N) float64, optional
@@ -110,13 +141,10 @@ class Detector:
             NaN or infinity; shapes that do not fit; a bank without any spread where a spread is needed.
         """
         with self._named():
-            if not isinstance(bank, Bank):
+            if not isinstance(bank, Bank | Fits):
                 bank = Bank(bank, domain, distances)
-            fitted = self._fit_backend(bank)
-            scores = self._of_kind("scores")
-            for number, part in enumerate(scores):
-                fitted = part.wrap(fitted, Context(bank, partial(self._refit, bank, scores[:number])))
-            self._bank, self._fitted = bank, fitted
+            fits = bank if isinstance(bank, Fits) else Fits(bank)
+            self._bank, self._fitted = fits.bank, self._fit(fits, self._of_kind("scores"))
         return self
 
     def score_samples(
@@ -145,21 +173,18 @@ class Detector:
         with self._named():
             return self._fitted.self_scores()
 
-    def _fit_backend(self, bank: Bank) -> Fitted:
-        """The backend on the references that the normalizations make of the bank; done once a bank."""
-        references = of_bank(bank)
-        space = self.backend.compares_by, self.backend.segments
-        for part in self._of_kind("bank") + self._of_kind("reference"):
-            references = references.remember((part, *space), partial(part.change, references, *space))
-        return references.remember(self.backend, lambda: Remembered(self.backend.fit(references)))
+    def _fit(self, fits: Fits, scores: Sequence[Any]) -> Fitted:
+        """The backend behind all normalizations but those of scores, and these."""
+        fitted = fits.fitted(self.backend, tuple(self._of_kind("bank") + self._of_kind("reference")))
+        for number, part in enumerate(scores):
+            before = scores[:number]
+            fitted = part.wrap(fitted, Context(fits.bank, partial(self._refit, fits.bank, before)))
+        return fitted
 
     def _refit(self, bank: Bank, before: Sequence[Any], clips: np.ndarray) -> tuple[Fitted, Bank]:
         """Backend and the score normalizations `before`, fitted on some of the clips."""
         smaller = bank.part(clips)
-        fitted = self._fit_backend(smaller)
-        for number, part in enumerate(before):
-            fitted = part.wrap(fitted, Context(smaller, partial(self._refit, smaller, before[:number])))
-        return fitted, smaller
+        return self._fit(Fits(smaller), before), smaller
 
     def _of_kind(self, kind: str) -> list[Any]:
         return [part for part in self._simple if part.kind == kind]

@@ -11,6 +11,7 @@ import pyarrow as pa
 from asdflow.foundation.errors import AsdflowError, DataError
 from asdflow.geometry.distances import pairwise
 from asdflow.pipeline.build import detector as build_detector
+from asdflow.pipeline.detector import Fits
 from asdflow.products import tables
 from asdflow.references.bank import Bank, Queries
 from asdflow.stages.sections import Section, embedding_parts, sections
@@ -73,16 +74,14 @@ def _of_section(
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Self-scores of the bank and scores of the test clips, by detector."""
     bank, queries = _shared(embeddings, section, distances)
-    scores = {}
+    fits, scores = Fits(bank), {}
     for name, spec in detectors.items():
         try:
-            fitted = build_detector(spec).fit(bank)
+            fitted = build_detector(spec).fit(fits)
             scores[name] = fitted.self_scores(), fitted.score_samples(queries)
         except AsdflowError as error:
             where = f"machine {section.machine}, section {section.name}, {name}: {error.where}"
             raise type(error)(where, error.what, error.remedy) from None
-    bank.forget()  # the matrices of this section, before those of the next
-    queries.forget()
     return scores
 
 
