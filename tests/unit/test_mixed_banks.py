@@ -1,11 +1,10 @@
-"""What is computed of mixtures without making them: nearest mixtures, moments, scatter, distances between."""
+"""What is computed of mixtures without making them: nearest mixtures, scatter, distances between."""
 
 import numpy as np
 import pytest
 from test_backends import clustered
 
-from asdflow.covariance.axes import of_references
-from asdflow.covariance.moments import Moments
+from asdflow.covariance.axes import principal_axes
 from asdflow.geometry.distances import pairwise
 from asdflow.normalizations import REGISTRY
 from asdflow.references import search
@@ -193,26 +192,11 @@ def test_distances_between_mixtures_are_those_of_their_vectors(recipe, metric, d
     np.testing.assert_allclose(references.between(metric, 1, rows)[0], found[rows], rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize("recipe", [None, *RECIPES])
-def test_moments_are_those_of_the_vectors(recipe, data):
-    bank, domain, _ = data
-    references = References(Bank(bank, domain)) if recipe is None else mixed(data, recipe, "euclidean", 1)[0]
-    table = Moments.of(references)
-    assert sorted(table.order) == list(range(references.size))
-    vectors = references.vectors[table.order] - table.rows.centre
-    draw = np.random.default_rng(0)
-    share, factors = draw.random((references.size, 2)), draw.normal(size=(2, 2, vectors.shape[1]))
-    both = np.concatenate([vectors, vectors**2], axis=1)
-    np.testing.assert_allclose(table.sums(share), share.T @ both, rtol=1e-10, atol=1e-9)
-    expected = vectors @ factors[0].T + vectors**2 @ factors[1].T
-    np.testing.assert_allclose(table.dots(*factors), expected, rtol=1e-9, atol=1e-8)
-
-
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("dimensions", [24, 120], ids=["N > D", "D > N"])
 def test_principal_axes_of_mixtures_are_those_of_their_vectors(recipe, dimensions):
     references, _ = mixed(clustered(40, 8, dimensions, 6), recipe, "euclidean", 1)
-    axes = of_references(references)
+    axes = principal_axes(references)
     centred = references.vectors - references.vectors.mean(axis=0)
     expected = np.linalg.svd(centred, compute_uv=False) ** 2
     np.testing.assert_allclose(

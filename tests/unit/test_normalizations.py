@@ -77,12 +77,12 @@ DENSITIES = {
     ),
     "exit": (
         {"name": "cluster_exit", "k": 6, "percentile": 80.0},
-        lambda y, g, m: truth.cluster_exit(y, m, 6, 80.0),
+        lambda y, g, m, whole=None: truth.cluster_exit(y, m, 6, 80.0, whole),
         "ratio",
     ),
     "exit difference": (
         {"name": "cluster_exit", "k": 4, "percentile": 55.5, "form": "difference"},
-        lambda y, g, m: truth.cluster_exit(y, m, 4, 55.5),
+        lambda y, g, m, whole=None: truth.cluster_exit(y, m, 4, 55.5, whole),
         "difference",
     ),
 }
@@ -106,8 +106,9 @@ def test_held_out_self_scores_are_those_of_the_formula_without_the_clip(name, me
     own = fit({"name": "knn", "metric": metric}, spec, bank, domain).self_scores()
     for clip in (0, 11, len(bank) - 3, len(bank) - 1):
         rest = np.arange(len(bank)) != clip
-        y, g = bank[rest], domain[rest]
-        expected = truth.knn(bank[clip], y, metric, 1, rho(y, g, metric), form)
+        known = {"whole": bank} if name.startswith("exit") else {}  # its threshold is that of all clips
+        density = rho(bank[rest], domain[rest], metric, **known)
+        expected = truth.knn(bank[clip], bank[rest], metric, 1, density, form)
         np.testing.assert_allclose(own[clip], expected, rtol=1e-8, err_msg=f"clip {clip}")
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import require_size
 from asdflow.backends._neighbours import Bands, Metric, NeighbourBackend, mean_of_nearest
-from asdflow.covariance.moments import batches
+from asdflow.geometry.linear import blocks
 from asdflow.geometry.space import Space
 from asdflow.references.bank import Embedded
 from asdflow.references.candidates import ByDomain, Candidates
@@ -66,7 +66,7 @@ class AdaBEAM(NeighbourBackend):
     def _weight(self, clips: Embedded) -> np.ndarray:
         """(M,) share of the maximum."""
         result, width = np.empty(clips.size), clips.dimensions // (2 * self.bands)
-        for rows in batches(np.arange(clips.size), clips.dimensions):
+        for rows in blocks(clips.size):
             halves = clips.vectors[rows].astype(np.float64).reshape(-1, self.bands, 2, width)
             mean, peak = halves[:, :, 0], halves[:, :, 1]
             change, level = (np.sqrt(np.einsum("mbd,mbd->mb", part, part)) for part in (peak - mean, mean))

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from asdflow.backends._base import require_size
 from asdflow.geometry.clustering import kmeans
+from asdflow.geometry.squares import Whole
 from asdflow.normalizations import register
-from asdflow.normalizations._bank import Whole, domain_rows, squares
+from asdflow.normalizations._bank import domain_rows, squares
 from asdflow.normalizations._base import BankNormalization
 from asdflow.references.bank import SOURCE, TARGET
 from asdflow.references.recipes import joined
