@@ -107,7 +107,9 @@ class Backend(ABC):
     @property
     def metrics(self) -> tuple[str, ...]:
         """Metrics whose matrices of whole vectors can be shared with other detectors."""
-        return (self.compares_in.metric,) if self.compares_in is not None and self.compares_in.bands == 1 else ()
+        return (
+            (self.compares_in.metric,) if self.compares_in is not None and self.compares_in.bands == 1 else ()
+        )
 
     @abstractmethod
     def fit(self, references: References) -> Fitted:

@@ -9,6 +9,7 @@ import numpy as np
 
 from asdflow.backends._base import Backend, require_size
 from asdflow.backends._neighbours import Metric
+from asdflow.geometry.neighbours import nearest
 from asdflow.geometry.space import Space
 from asdflow.references.bank import Queries
 from asdflow.references.references import References
@@ -67,11 +68,8 @@ class Graph:
 
     def of(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
         """(M, k) numbers and distances of the nearest clips, in ascending order."""
-        distances = self.references.to(queries)[0]
-        index = np.argpartition(distances, self.k - 1, axis=1)[:, : self.k]
-        near = np.take_along_axis(distances, index, axis=1)
-        order = np.argsort(near, axis=1)
-        return np.take_along_axis(index, order, axis=1), np.take_along_axis(near, order, axis=1)
+        found = nearest(self.references.to(queries)[0], self.k)
+        return found.index, found.distance
 
     def without(self, clips: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest clips of each of `clips` when the clip at the same place of `left_out` is gone.

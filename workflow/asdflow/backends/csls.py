@@ -14,8 +14,7 @@ from asdflow.backends._neighbours import mean_of_nearest
 from asdflow.geometry.space import Space
 from asdflow.references.bank import Embedded, Queries
 from asdflow.references.density import MEAN, NeighbourDensity
-from asdflow.references.mixed_distances import Affine
-from asdflow.references.references import References
+from asdflow.references.references import References, Scaling
 from asdflow.references.scaled import ScaledReferences
 
 
@@ -51,13 +50,13 @@ class CSLS(Backend):
 
 
 class LocalScaling:
-    """With d = (1 - cos) / 2: -(2 cos - r) = 4 d - (2 rho + 1), rho the mean distance of a reference."""
+    """With d = (1 - cos) / 2: -(2 cos - r) = d / 0.25 - (2 rho + 1), rho the mean distance of a reference."""
 
     name, duplicates, self_density = "csls", "count", "held_out"
 
-    def scaling(self, density: np.ndarray) -> Affine:
-        """Factor and offset of a distance."""
-        return np.full_like(density, 4.0), 2 * density + 1
+    def scaling(self, density: np.ndarray) -> Scaling:
+        """Divisor and offset of a distance."""
+        return np.full_like(density, 0.25), 2 * density + 1
 
 
 @dataclass(frozen=True)

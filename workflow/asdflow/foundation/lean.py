@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Lean:
-    """Pickled by its attributes, less those that are cached properties: they are computed again when asked for."""
+    """Pickled by its attributes, less the cached properties: these are computed again when asked for."""
 
     def __getstate__(self) -> dict[str, Any]:
         """The attributes that are kept."""

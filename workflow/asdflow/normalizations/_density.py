@@ -18,8 +18,7 @@ from asdflow.references.density import (
     decaying_count,
     looked_up,
 )
-from asdflow.references.mixed_distances import Affine
-from asdflow.references.references import References
+from asdflow.references.references import References, Scaling
 from asdflow.references.scaled import ScaledReferences
 
 Duplicates = Annotated[
@@ -65,10 +64,10 @@ class DensityNormalization(ReferenceNormalization):
         """Distances are divided by the density; otherwise it is taken off."""
         return True
 
-    def scaling(self, density: np.ndarray) -> Affine:
-        """Factor and offset of a distance: d / rho or d - rho."""
+    def scaling(self, density: np.ndarray) -> Scaling:
+        """Divisor and offset of a distance: d / rho or d - rho."""
         if self.divides:
-            return 1 / density, np.zeros_like(density)
+            return density, np.zeros_like(density)
         return np.ones_like(density), density
 
     @abstractmethod

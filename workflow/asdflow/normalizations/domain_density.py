@@ -53,7 +53,10 @@ class DomainDensity(DensityNormalization):
         """Density among the references of the same domain."""
         where, parts = f"normalization {self.name}", []
         require_both_domains(where, references.domain)
-        for domain, k, parameter in ((SOURCE, self.k_source, "k_source"), (TARGET, self.k_target, "k_target")):
+        for domain, k, parameter in (
+            (SOURCE, self.k_source, "k_source"),
+            (TARGET, self.k_target, "k_target"),
+        ):
             rows = np.flatnonzero(references.domain == domain)
             parts.append((rows, NeighbourDensity(references.take(rows), MEAN, k, where, parameter)))
         return DensityOfParts(parts)

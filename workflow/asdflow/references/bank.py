@@ -1,4 +1,4 @@
-"""The bank of normal clips, the clips to be scored, and what they share: products and distances, computed once.
+"""The bank of normal clips, the clips to be scored, and what they share: distances, computed once.
 
 A detector is built of a backend and of normalizations; all of them ask the same few objects. `Bank` and
 `Queries` hold embeddings, and every matrix of products and distances that they were asked for, as long as

@@ -173,9 +173,7 @@ class DensityOfParts(Density):
             of_band = [(rows, density.changes[band]) for rows, density in self.parts]
             clip = np.concatenate([part.clip for _, part in of_band])
             reference = np.concatenate([rows[part.reference] for rows, part in of_band])
-            result.append(
-                Changes.of(clip, reference, np.concatenate([part.density for _, part in of_band]))
-            )
+            result.append(Changes.of(clip, reference, np.concatenate([part.density for _, part in of_band])))
         return result
 
 

@@ -56,12 +56,12 @@ class Means(Lean):
     def vectors(self) -> np.ndarray:
         """(R, D) float."""
         vectors = self.bank.vectors
-        return self.mixed(vectors.astype(np.float64)) if self.clips is None else vectors[self.clips]
+        return vectors[self.clips] if self.clips is not None else self.mixed(vectors.astype(np.float64))
 
     @property
     def order(self) -> np.ndarray:
         """(R,) their numbers in an order that depends on their vectors alone."""
-        return self.bank.order if self.vectors is self.bank.vectors else canonical_order(self.vectors)
+        return self.bank.order if self.clips == slice(0, self.bank.size) else canonical_order(self.vectors)
 
     @cached_property
     def clips(self) -> slice | np.ndarray | None:
@@ -78,30 +78,26 @@ class Means(Lean):
     def to(self, clips: Embedded, rows: slice = slice(None)) -> np.ndarray:
         """(bands, rows, R) distances from clips. Not to be written to."""
         known = clips.distances(self.space)[:, rows]
-        if self.clips is not None:
-            return known[:, :, self.clips]
-        result = np.empty((*known.shape[:2], self.size))
-        for out, of_band, (scale, shift) in zip(result, known, self.affine, strict=True):
-            np.multiply(self.mixed(self.space.squares(of_band).T).T, scale, out=out)
-            out -= shift
-        return finished(result, self.space.metric)
+        return known[:, :, self.clips] if self.clips is not None else self._from_squares(self._squares(known))
 
     def left_out(self, rows: slice = slice(None)) -> np.ndarray:
         """(bands, rows, R) distances from clips of the bank, each left out.
 
         Infinite to references that a clip takes away; it is taken out of means of which it is a part.
         """
-        result = np.array(self.to(self.bank, rows))
         start, stop, _ = rows.indices(self.bank.size)
+        if not self.moves:
+            result = np.array(self.to(self.bank, rows))
+        else:
+            square = self._squares(self.bank.distances(self.space)[:, rows])
+            result = self._from_squares(square)
+            clips, references, weight = self._removed
+            some = slice(*np.searchsorted(clips, (start, stop)))
+            at, rescaled = (clips[some] - start, references[some]), self.recipe.rescaled[references[some]]
+            for out, of_band, h in zip(result, square, self.spread, strict=True):
+                out[at] = without(weight[some], of_band[at], h[at[1]], rescaled, self.space.metric)
         clips, references = self.owned(start, stop)
         result[:, clips - start, references] = np.inf
-        clips, references, weight = self._removed
-        some = slice(*np.searchsorted(clips, (start, stop)))
-        at = clips[some], references[some]
-        for band, h in enumerate(self.spread):
-            square, rescaled = self._mean_squares(self.bank, band, *at), self.recipe.rescaled[at[1]]
-            away = without(weight[some], square, h[at[1]], rescaled, self.space.metric)
-            result[band, at[0] - start, at[1]] = away
         return result
 
     def at(self, clips: Embedded, band: int, rows: np.ndarray, references: np.ndarray) -> np.ndarray:
@@ -125,13 +121,13 @@ class Means(Lean):
             of_means(out, (h[rows, None], h), (rescaled[rows, None], rescaled), self.space.metric)
         return result
 
-    def owned(self, start: int, stop: int) -> Entries:
+    def owned(self, start: int, stop: int) -> Pairs:
         """Pairs (clip, reference that it takes away) of the clips from `start` to before `stop`."""
         clips, references = self._owned
         some = slice(*np.searchsorted(clips, (start, stop)))
         return clips[some], references[some]
 
-    def owned_by(self, clips: np.ndarray) -> Entries:
+    def owned_by(self, clips: np.ndarray) -> Pairs:
         """Pairs (place in `clips`, reference that this clip takes away)."""
         owner, references = self._owned
         low, high = np.searchsorted(owner, clips), np.searchsorted(owner, clips, side="right")
@@ -143,6 +139,15 @@ class Means(Lean):
     def moves(self) -> bool:
         """Whether leaving a clip out moves references: means of which it is a part."""
         return len(self._removed[0]) > 0
+
+    def _squares(self, known: np.ndarray) -> np.ndarray:
+        """(bands, n, R) mean squared distances to the parents, from (bands, n, N) distances to the clips."""
+        return np.stack([self.mixed(self.space.squares(of_band).T).T for of_band in known])
+
+    def _from_squares(self, squares: np.ndarray) -> np.ndarray:
+        """(bands, n, R) distances of what `_squares` gives."""
+        values = [scale * square - shift for square, (scale, shift) in zip(squares, self.affine, strict=True)]
+        return finished(np.stack(values), self.space.metric)
 
     def _mean_squares(
         self, clips: Embedded, band: int, rows: np.ndarray, references: np.ndarray
@@ -160,7 +165,7 @@ class Means(Lean):
         return self.recipe.sparse(self.bank.size)
 
     @cached_property
-    def _owned(self) -> Entries:
+    def _owned(self) -> Pairs:
         references, places = np.nonzero(self.owners != NOBODY)
         clips = self.owners[references, places]
         order = in_order(clips)
@@ -182,7 +187,9 @@ class Means(Lean):
         if self.clips is None:
             for out, known in zip(result, self.bank.distances(self.space), strict=True):
                 if self.recipe.parents.shape[1] == 2:
-                    out[:] = self.recipe.weights.prod(axis=1) * self.space.squares(known[*self.recipe.parents.T])
+                    out[:] = self.recipe.weights.prod(axis=1) * self.space.squares(
+                        known[*self.recipe.parents.T]
+                    )
                 else:
                     out[:] = 0.5 * self.weights.multiply(self.mixed(self.space.squares(known))).sum(axis=1)
         return result

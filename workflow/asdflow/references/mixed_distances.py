@@ -69,7 +69,10 @@ def without(
 
 
 def of_means(
-    total: np.ndarray, h: tuple[np.ndarray, np.ndarray], rescaled: tuple[np.ndarray, np.ndarray], metric: Metric
+    total: np.ndarray,
+    h: tuple[np.ndarray, np.ndarray],
+    rescaled: tuple[np.ndarray, np.ndarray],
+    metric: Metric,
 ) -> None:
     """Turn mean squared distances of the parents of two means into the distance of the means, in place.
 

@@ -16,7 +16,7 @@ from asdflow.geometry.neighbours import Neighbours, as_slice, in_order, nearest_
 from asdflow.references.bank import Embedded
 from asdflow.references.candidates import ANY, Candidates
 from asdflow.references.means import Means, Pairs
-from asdflow.references.mixed_distances import Affine, finished, from_means, of_means
+from asdflow.references.mixed_distances import Affine, from_means, of_means
 from asdflow.references.recipes import NOBODY, Recipe
 from asdflow.references.search import Runs
 
@@ -26,6 +26,10 @@ WHOLE = 2**26
 BATCH = 2**16
 #: Share of the mixtures, 1 / MOST, of which the nearest are searched; more are sorted.
 MOST = 8
+
+
+#: (divisor, offset): what distances to references are divided by, and what is then taken off.
+Scaling = tuple[np.ndarray, np.ndarray]
 
 
 class References(Means, Candidates):
@@ -43,10 +47,10 @@ class References(Means, Candidates):
         self,
         clips: Embedded,
         k: int,
-        scaling: Affine | None = None,
+        scaling: Scaling | None = None,
         gone: Sequence[Pairs] | None = None,
     ) -> dict[int, np.ndarray]:
-        """As `nearest`, of distances multiplied by a factor less an offset, both (bands, R).
+        """As `nearest`, of distances divided by a divisor less an offset, both (bands, R).
 
         `gone` are in each band pairs of a clip and a reference, by clip, that are left out too.
         """
@@ -56,14 +60,12 @@ class References(Means, Candidates):
         if self._searchable(k) and not (clips is self.bank and self.moves):
             affine = self._searched_by(scaling)
             if affine is not None:
-                signed = scaling is not None and scaling[1].any()
-                return self._among_mixtures(clips, k, affine, gone, signed)
+                return self._among_mixtures(clips, k, affine, scaling, gone)
         result = {domain: np.full((self.space.bands, clips.size, k), np.inf) for domain in self._groups}
         for rows in self._batches(clips.size):
             batch = self.left_out(rows) if clips is self.bank else self.to(clips, rows)
             if scaling is not None:
-                batch = batch * scaling[0][:, None] - scaling[1][:, None]
-                np.copyto(batch, np.inf, where=np.isnan(batch))  # 0 times infinity
+                batch = scaled(batch, *(part[:, None] for part in scaling))
             for band, (away, references) in enumerate(gone or []):
                 some = slice(*np.searchsorted(away, (rows.start, rows.stop)))
                 batch[band, away[some] - rows.start, references[some]] = np.inf
@@ -134,44 +136,57 @@ class References(Means, Candidates):
         """Whether the nearest are searched: k of many mixtures of two clips."""
         return self.clips is None and self.recipe.parents.shape[1] == 2 and k <= self.size // MOST
 
-    def _searched_by(self, scaling: Affine | None) -> list[Affine] | None:
+    def _searched_by(self, scaling: Scaling | None) -> list[Affine] | None:
         """For each band what makes values in the order of the scaled distances of mean squared distances.
 
         None where no such pair of factor and offset does.
         """
         if scaling is None:
             return self.affine
-        factor, offset = scaling
-        if self.space.metric == "euclidean":  # of squared distances
-            if offset.any() or not np.isfinite(factor).all():
-                return None
-            factor = np.square(factor)
+        divisor, offset = scaling
+        squared = self.space.metric == "euclidean"
+        if squared and (offset.any() or not divisor.all()):
+            return None
+        with np.errstate(divide="ignore"):
+            factor = 1 / (np.square(divisor) if squared else divisor)
         return [
-            (f * scale, f * shift + o) for f, o, (scale, shift) in zip(factor, offset, self.affine, strict=True)
+            (f * scale, f * shift + o)
+            for f, o, (scale, shift) in zip(factor, offset, self.affine, strict=True)
         ]
 
     def _among_mixtures(
-        self, clips: Embedded, k: int, affine: list[Affine], gone: Sequence[Pairs] | None, signed: bool
+        self,
+        clips: Embedded,
+        k: int,
+        affine: list[Affine],
+        scaling: Scaling | None,
+        gone: Sequence[Pairs] | None,
     ) -> dict[int, np.ndarray]:
-        """`search` among mixtures of two clips. `signed`: values may be negative."""
-        known, own = clips.distances(self.space), clips is self.bank
-        values = np.empty((self.space.bands, clips.size, len(self._by_domain.names), k))
-        for band, of_band in enumerate(known):
+        """`search` among mixtures of two clips."""
+        own, runs = clips is self.bank, self._by_domain
+        result = np.full((self.space.bands, clips.size, len(runs.names), k), np.inf)
+        for band, known in enumerate(clips.distances(self.space)):
             taken = self.owned(0, self.bank.size) if own else NOTHING
             if gone is not None:
-                taken = tuple(np.concatenate(parts) for parts in zip(taken, gone[band], strict=True))
-                taken = tuple(part[in_order(taken[0])] for part in taken)
-            values[band], _ = self._by_domain.nearest(
-                lambda rows, of_band=of_band: self.space.squares(of_band[rows]),
-                of_band.shape,
+                clip, reference = (np.concatenate(parts) for parts in zip(taken, gone[band], strict=True))
+                order = in_order(clip)
+                taken = clip[order], reference[order]
+            value, number = runs.nearest(
+                lambda rows, known=known: self.space.squares(known[rows]),
+                known.shape,
                 affine[band],
                 k,
                 taken,
                 own,
             )
-        if not signed:
-            values = finished(values, self.space.metric)
-        return {int(domain): values[:, :, place] for place, domain in enumerate(self._by_domain.names)}
+            found = np.isfinite(value)
+            number = number[found]
+            distances = self.at(clips, band, np.nonzero(found)[0], number)
+            if scaling is not None:
+                distances = scaled(distances, *(part[band, number] for part in scaling))
+            result[band][found] = distances
+        result.sort(axis=-1)
+        return {int(domain): result[:, :, place] for place, domain in enumerate(runs.names)}
 
     def _look_up(self, count: int) -> Neighbours:
         """`neighbours`, found anew."""
@@ -223,6 +238,15 @@ class References(Means, Candidates):
     def _in_one(self) -> Runs:
         """References in runs of one group."""
         return Runs.of(self.recipe, np.full(self.size, ANY))
+
+
+def scaled(distances: np.ndarray, divisor: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Distances over a divisor, less an offset; infinite where that is no number."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        values = distances / divisor
+        values -= offset
+    values[np.isnan(values)] = np.inf
+    return values
 
 
 #: No pairs.

@@ -10,8 +10,7 @@ from asdflow.foundation.errors import ConfigError
 from asdflow.references.bank import Bank, Embedded
 from asdflow.references.candidates import Candidates
 from asdflow.references.density import Density
-from asdflow.references.mixed_distances import Affine
-from asdflow.references.references import References
+from asdflow.references.references import References, Scaling, scaled
 
 #: Smallest density that "guard" lets through (the value common in the field).
 GUARD = 1e-12
@@ -24,12 +23,12 @@ class Rule(Protocol):
     duplicates: str
     self_density: str
 
-    def scaling(self, density: np.ndarray) -> Affine:
-        """What distances to references of these densities are multiplied by, and what is then taken off."""
+    def scaling(self, density: np.ndarray) -> Scaling:
+        """What distances to references of these densities are divided by, and what is then taken off."""
 
 
 class ScaledReferences(Candidates):
-    """References y at distances factor(rho(y)) d(x, y) - offset(rho(y)), rho their density."""
+    """References y at distances d(x, y) / divisor - offset, both made of the density of y by a rule."""
 
     def __init__(self, references: References, rule: Rule, density: Density) -> None:
         self.references, self.rule, self.density = references, rule, density
@@ -60,9 +59,8 @@ class ScaledReferences(Candidates):
         changes = self.density.changes
         found = self.references.search(clips, k, scaling, [(one.clip, one.reference) for one in changes])
         for band, one in enumerate(changes):
-            factor, offset = self._scaling(one.density)
-            values = factor * self.references.at(clips, band, one.clip, one.reference) - offset
-            values[np.isnan(values)] = np.inf  # there is no neighbour, hence no density
+            plain = self.references.at(clips, band, one.clip, one.reference)
+            values = scaled(plain, *self._scaling(one.density))  # infinite where there is no density
             for domain, best in found.items():
                 here = slice(None) if self.domain is None else self.domain[one.reference] == domain
                 best[band] = smallest_with(best[band], one.clip[here], values[here])
@@ -74,11 +72,8 @@ class ScaledReferences(Candidates):
             )
         return found
 
-    def _scaling(self, density: np.ndarray) -> Affine:
-        if self.rule.duplicates == "guard":
-            density = np.maximum(density, GUARD)
-        with np.errstate(divide="ignore", over="ignore"):
-            return self.rule.scaling(density)
+    def _scaling(self, density: np.ndarray) -> Scaling:
+        return self.rule.scaling(np.maximum(density, GUARD) if self.rule.duplicates == "guard" else density)
 
 
 def smallest_with(best: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from asdflow.geometry.compiled import compiled
-from asdflow.geometry.neighbours import smallest
 from asdflow.references.mixed_distances import Affine
 from asdflow.references.recipes import Recipe
 
@@ -114,7 +113,7 @@ class Runs:
         for start in range(0, count, step):
             some = slice(start, min(start + step, count))
             square = np.ascontiguousarray(squares(some))
-            least = smallest(square, 1 + own)[:, -1]
+            least = _least(square, some.start if own else None)
             runs = self.common, self.ends, self.group, bounds
             factors = self.other, of_other, of_common, shift
             away = ends[start : some.stop + 1], taken
@@ -122,9 +121,31 @@ class Runs:
         return value, self.reference[number]
 
 
+def _least(square: np.ndarray, first: int | None) -> np.ndarray:
+    """(rows,) least of each row; of clips from number `first` on, without the clip itself."""
+    if first is not None:
+        place = np.arange(len(square))
+        square = square.copy()
+        square[place, first + place] = np.inf
+    return square.min(axis=1)
+
+
 @compiled
 def _search(
-    square, least, common, ends, group, bounds, other, of_other, of_common, shift, gone_ends, gone, value, number
+    square,
+    least,
+    common,
+    ends,
+    group,
+    bounds,
+    other,
+    of_other,
+    of_common,
+    shift,
+    gone_ends,
+    gone,
+    value,
+    number,
 ):
     """Put the smallest values of each row and group, and their places among the runs, into order.
 
