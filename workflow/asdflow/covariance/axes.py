@@ -15,7 +15,7 @@ import numpy as np
 
 from asdflow.foundation.errors import DataError
 from asdflow.geometry.linear import product, row_dots
-from asdflow.references.bank import Bank, Queries
+from asdflow.references.bank import SOURCE, Bank, Queries
 from asdflow.references.mixtures import MixedReferences
 from asdflow.references.references import References, of_bank
 
@@ -143,17 +143,18 @@ def principal_axes(references: References) -> Spectrum:
     return references.remember("principal axes", lambda: _principal_axes(references))
 
 
+def source_axes(bank: Bank) -> Spectrum:
+    """Axes of the source clips, within those of the bank; the detectors of a bank share them."""
+    clips = principal_axes(of_bank(bank))
+    return bank.remember("source axes", lambda: within(clips, clips.coordinates[bank.domain == SOURCE]))
+
+
 def _principal_axes(references: References) -> Spectrum:
     bank = references.bank
     if isinstance(references, MixedReferences):  # their means of clips lie in the span of the clips
         clips = principal_axes(of_bank(bank))
-        return within(clips, references.recipe.matrix(bank.size) @ clips.coordinates)
-    if not _spread(bank.vectors):
-        raise DataError(
-            "bank",
-            f"holds {bank.size} clip(s) without any spread",
-            "A covariance needs clips that differ: give more train clips, or choose backend knn.",
-        )
+        return within(clips, references.mixed(clips.coordinates))
+    _require_spread(bank.vectors)
     return _from_products(bank) if bank.size <= bank.dimensions else _from_vectors(bank.vectors)
 
 
@@ -167,10 +168,11 @@ def owning_several(references: References) -> Iterator[tuple[int, np.ndarray]]:
 
 def within(outer: Spectrum, points: np.ndarray) -> Spectrum:
     """Axes of vectors in the span of other axes, given by their coordinates (R', r) there."""
+    _require_spread(points)
     mean = points.mean(axis=0)
     away = points - mean
     scatter, axes = _decomposed(away.T @ away)
-    return Spectrum(scatter, product(away, axes), outer.dimensions, Within(outer.project, mean, axes))
+    return Spectrum(scatter, away @ axes.T, outer.dimensions, Within(outer.project, mean, axes))
 
 
 def _from_vectors(vectors: np.ndarray) -> Spectrum:
@@ -178,8 +180,8 @@ def _from_vectors(vectors: np.ndarray) -> Spectrum:
     exact = vectors.astype(np.float64)
     mean = exact.mean(axis=0)
     exact -= mean
-    scatter, axes = _decomposed(product(exact.T, exact.T))
-    return Spectrum(scatter, product(exact, axes), exact.shape[1], FromVectors(mean, axes))
+    scatter, axes = _decomposed(exact.T @ exact)
+    return Spectrum(scatter, exact @ axes.T, exact.shape[1], FromVectors(mean, axes))
 
 
 def _from_products(bank: Bank) -> Spectrum:
@@ -193,11 +195,16 @@ def _from_products(bank: Bank) -> Spectrum:
     return Spectrum(scatter, np.ascontiguousarray(axes.T) * root, bank.dimensions, project)
 
 
-def _spread(vectors: np.ndarray) -> bool:
-    """Whether the rows differ by more than rounding."""
-    least = np.abs(vectors[0])
-    return any(
-        (np.abs(row - vectors[0]) > 1e-12 * np.maximum(np.abs(row), least).max()).any() for row in vectors[1:]
+def _require_spread(vectors: np.ndarray) -> None:
+    """Raise DataError unless rows differ by more than rounding."""
+    first = vectors[0]
+    for row in vectors[1:]:
+        if (np.abs(row - first) > 1e-12 * np.maximum(np.abs(row), np.abs(first)).max()).any():
+            return
+    raise DataError(
+        "bank",
+        f"holds {len(vectors)} clip(s) without any spread",
+        "A covariance needs clips that differ: give more train clips, or choose backend knn.",
     )
 
 
