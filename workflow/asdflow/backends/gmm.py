@@ -12,7 +12,6 @@ from scipy.special import logsumexp
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_size
 from asdflow.geometry.clustering import canonical_order, kmeans
-from asdflow.geometry.linear import product
 from asdflow.references.bank import Queries
 from asdflow.references.references import References
 
@@ -122,12 +121,9 @@ class Mixture:
     variance: np.ndarray
 
     def log_densities(self, vectors: np.ndarray, squares: np.ndarray) -> np.ndarray:
-        """(M, C) logarithms of w_c N(x; m_c, v_c), of (M, D) vectors and their squares.
-
-        A row depends on that vector alone, bit for bit.
-        """
+        """(M, C) logarithms of w_c N(x; m_c, v_c), of (M, D) vectors and their squares."""
         precision = 1.0 / self.variance
-        away = product(squares, precision) - 2 * product(vectors, self.mean * precision)
+        away = squares @ precision.T - vectors @ (2 * self.mean * precision).T
         return self._log(away + (np.square(self.mean) * precision).sum(axis=1))
 
     def log_density(self, vector: np.ndarray) -> np.ndarray:
