@@ -1,5 +1,7 @@
 """Neighbourhoods end at jumps above the percentile of the jumps of all references."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ def test_dropped_is_the_mean_of_each_list_without_one_entry(length):
     for band, row, place in np.ndindex(found.shape):
         near = np.delete(lists[band, row], place)[:5]
         kept = [near[0]]
-        for a, b in zip(near, near[1:], strict=False):
+        for a, b in itertools.pairwise(near):
             if b / a > threshold[band]:
                 break
             kept.append(b)

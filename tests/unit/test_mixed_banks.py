@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scoring_truth as truth
 from test_backends import clustered
 
 from asdflow.covariance.axes import principal_axes
 from asdflow.geometry.distances import pairwise
 from asdflow.geometry.space import Space
 from asdflow.normalizations import REGISTRY
+from asdflow.pipeline import build
 from asdflow.references import search
 from asdflow.references.bank import Bank, Queries
 from asdflow.references.recipes import NOBODY
@@ -215,3 +217,50 @@ def test_principal_axes_of_mixtures_are_those_of_their_vectors(recipe, dimension
     np.testing.assert_allclose(
         axes.coordinates @ axes.coordinates.T, centred @ centred.T, rtol=1e-8, atol=1e-8 * expected[0]
     )
+
+
+def one_gaussian(x, y):
+    """Negative log-likelihood, the variances with 1e-4 added."""
+    variance = y.var(axis=0) + 1e-4
+    squares = np.square(x - y.mean(axis=0)) / variance
+    return 0.5 * (squares + np.log(2 * np.pi * variance)).sum()
+
+
+MODELS = {
+    "mahalanobis": ({}, truth.mahalanobis),
+    "pca_residual": ({"variance": 0.9}, lambda x, y: truth.pca(x, y, variance=0.9)),
+    "pca_residual rank": ({"rank": 3}, lambda x, y: truth.pca(x, y, rank=3)),
+    "gmm": ({"components": 1}, one_gaussian),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("dimensions", [24, 120], ids=["N > D", "D > N"])
+def test_self_scores_of_a_filled_up_bank_are_those_of_the_vectors_that_are_not_made_of_the_clip(
+    model, dimensions
+):
+    bank, domain, test = clustered(40, 8, dimensions, 6)
+    references, _ = mixed((bank, domain, test), "smote", "euclidean", 1)
+    weight, vectors = references.recipe.matrix(len(bank)), references.vectors
+    parameters, formula = MODELS[model]
+    spec = {"backend": {"name": model.split()[0], **parameters}, "normalization": RECIPES["smote"]}
+    detector = build.detector(spec).fit(bank, domain)
+    expected = [formula(x, vectors) for x in test]
+    np.testing.assert_allclose(detector.score_samples(test), expected, rtol=1e-8)
+    own = detector.self_scores()
+    for clip in (0, 39, *range(40, 48)):
+        expected = formula(bank[clip], vectors[weight[:, clip] == 0])
+        np.testing.assert_allclose(own[clip], expected, rtol=1e-7, err_msg=f"clip {clip}")
+
+
+@pytest.mark.parametrize("dimensions", [24, 120], ids=["N > D", "D > N"])
+def test_selective_self_scores_of_a_filled_up_bank_have_the_mean_of_the_remaining_target(dimensions):
+    bank, domain, test = clustered(40, 8, dimensions, 6)
+    references, _ = mixed((bank, domain, test), "smote", "euclidean", 1)
+    weight, vectors = references.recipe.matrix(len(bank)), references.vectors
+    spec = {"backend": {"name": "mahalanobis", "variant": "selective"}, "normalization": RECIPES["smote"]}
+    own = build.detector(spec).fit(bank, domain).self_scores()
+    for clip in (0, 39, 40, 44, 47):
+        left = weight[:, clip] == 0
+        expected = truth.selective(bank[clip], vectors[left], references.domain[left])
+        np.testing.assert_allclose(own[clip], expected, rtol=1e-7, err_msg=f"clip {clip}")

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from asdflow.foundation.errors import ConfigError
-from asdflow.foundation.lean import Lean
+from asdflow.foundation.memory import Lean
 from asdflow.geometry.space import Space
 from asdflow.references.bank import Queries
 from asdflow.references.references import References

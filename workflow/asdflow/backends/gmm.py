@@ -12,7 +12,6 @@ from scipy.special import logsumexp
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_size
 from asdflow.geometry.clustering import canonical_order, kmeans
-from asdflow.geometry.linear import product
 from asdflow.geometry.squares import Whole
 from asdflow.references.bank import Queries
 from asdflow.references.references import References
@@ -55,17 +54,22 @@ class GMM(Backend):
     def fit(self, references: References) -> Fitted:
         """Expectation maximization.
 
-        Not by scikit-learn's GaussianMixture: self-scores need the shares of the last step, which it does not
-        keep, and the formulas below are needed for them anyway. TIME
+        scikit-learn's GaussianMixture from the same clusters gives the same model to 1e-14 in the same time,
+        but not the shares of its last step, which self-scores are made of; its import takes a second, a
+        machine's scores 0.3.
         """
         require_size("backend gmm", "components", self.components, references.size, "references in the bank")
-        order = canonical_order(references.vectors)
-        centre, vectors = _centred(references.vectors[order])
+        vectors = references.vectors
+        order = canonical_order(vectors)
+        vectors = vectors[order].astype(np.float64, copy=False)
+        centre = vectors.mean(axis=0)
+        vectors -= centre  # squares of what all share would swallow digits
+        squares = np.square(vectors)
         share = np.eye(self.components)[self._clusters(references, order)]
         likelihood = -np.inf
         for _ in range(self.iterations):
-            sums = Sums.of(share, vectors)
-            log = sums.mixture(self.regularization).log_densities(vectors)
+            sums = Sums.of(share, vectors, squares)
+            log = sums.mixture(self.regularization).log_densities(vectors, squares)
             total = logsumexp(log, axis=1)
             before, likelihood = likelihood, total.mean()
             share = np.exp(log - total[:, None])
@@ -73,7 +77,7 @@ class GMM(Backend):
                 break
         shares = np.empty_like(share)
         shares[order] = share
-        return FittedGMM(self, references, centre, shares, Sums.of(share, vectors))
+        return FittedGMM(self, references, centre, shares, Sums.of(share, vectors, squares))
 
     def _clusters(self, references: References, order: np.ndarray) -> np.ndarray:
         """(R,) labels of references in this order."""
@@ -97,21 +101,20 @@ class Mixture:
     mean: np.ndarray
     variance: np.ndarray
 
-    def log_densities(self, vectors: np.ndarray) -> np.ndarray:
-        """(M, C) logarithms of w_c N(x; m_c, v_c); a row depends on that vector alone, bit for bit."""
+    def log_densities(self, vectors: np.ndarray, squares: np.ndarray) -> np.ndarray:
+        """(M, C) logarithms of w_c N(x; m_c, v_c), of (M, D) vectors and their squares."""
         precision = 1.0 / self.variance
-        squares = product(np.square(vectors), precision) - 2 * product(vectors, self.mean * precision)
-        squares += (np.square(self.mean) * precision).sum(axis=1)
-        return self._log(squares)
+        away = squares @ precision.T - vectors @ (2 * self.mean * precision).T
+        return self._log(away + (np.square(self.mean) * precision).sum(axis=1))
 
     def log_density(self, vector: np.ndarray) -> np.ndarray:
         """(C,) the same of one vector (D,)."""
         return self._log((np.square(vector - self.mean) / self.variance).sum(axis=1))
 
-    def _log(self, squares: np.ndarray) -> np.ndarray:
+    def _log(self, away: np.ndarray) -> np.ndarray:
         """(..., C) from the squared distances in units of the variances."""
         constant = np.log(self.variance).sum(axis=1) + self.mean.shape[1] * np.log(2 * np.pi)
-        return np.log(self.weight) - 0.5 * (squares + constant)
+        return np.log(self.weight) - 0.5 * (away + constant)
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,9 @@ class Sums:
     square: np.ndarray
 
     @classmethod
-    def of(cls, share: np.ndarray, vectors: np.ndarray) -> Sums:
-        """Of (R, C) shares and (R, D) vectors."""
-        return cls(share.sum(axis=0), share.T @ vectors, share.T @ np.square(vectors))
+    def of(cls, share: np.ndarray, vectors: np.ndarray, squares: np.ndarray) -> Sums:
+        """Of (R, C) shares, (R, D) vectors and their squares."""
+        return cls(share.sum(axis=0), share.T @ vectors, share.T @ squares)
 
     def less(self, other: Sums) -> Sums:
         """What remains without some of the references."""
@@ -153,22 +156,17 @@ class FittedGMM(Fitted):
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) negative log-likelihoods."""
         mixture = self.sums.mixture(self.backend.regularization)
-        return -logsumexp(mixture.log_densities(queries.vectors - self.centre), axis=1)
+        vectors = queries.vectors - self.centre
+        return -logsumexp(mixture.log_densities(vectors, np.square(vectors)), axis=1)
 
     def self_scores(self) -> np.ndarray:
         """(N,) negative log-likelihoods under the model less the shares of what is made of the clip."""
         vectors, owners = self.references.vectors, self.references.owners
-        result = np.empty(self.references.bank.size)
-        for clip, vector in enumerate(self.references.bank.vectors):
+        clips = self.references.bank.vectors
+        log = np.empty((len(clips), self.backend.components))
+        for clip in range(len(clips)):
             rows = np.flatnonzero((owners == clip).any(axis=1))
-            own = Sums.of(self.share[rows], vectors[rows] - self.centre)
-            left = self.sums.less(own).mixture(self.backend.regularization)
-            result[clip] = -logsumexp(left.log_density(vector - self.centre))
-        return result
-
-
-def _centred(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(D,) mean and the float64 vectors less it: squares of what they share would swallow digits."""
-    exact = vectors.astype(np.float64)
-    centre = exact.mean(axis=0)
-    return centre, exact - centre
+            own = vectors[rows] - self.centre
+            left = self.sums.less(Sums.of(self.share[rows], own, np.square(own)))
+            log[clip] = left.mixture(self.backend.regularization).log_density(clips[clip] - self.centre)
+        return -logsumexp(log, axis=1)

@@ -10,7 +10,14 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_both_domains
-from asdflow.covariance.axes import Spectrum, axes_of_clips, owning_several, principal_axes, turned, within
+from asdflow.covariance.axes import (
+    Spectrum,
+    axes_of_clips,
+    owning_several,
+    principal_axes,
+    source_axes,
+    turned,
+)
 from asdflow.covariance.shrinkage import Covariance, covariance, distance_without, left_out
 from asdflow.references.bank import SOURCE, TARGET, Queries
 from asdflow.references.references import References
@@ -66,8 +73,7 @@ class Mahalanobis(Backend):
             return FittedPooled(axes, covariance(axes), references)
         require_both_domains("backend mahalanobis (selective)", references.domain)
         bank = references.bank
-        clips = axes_of_clips(bank)
-        source = within(clips, clips.coordinates[bank.domain == SOURCE])
+        clips, source = axes_of_clips(bank), source_axes(bank)
         recipe = references.recipe.take(np.flatnonzero(references.domain == TARGET))
         target = Target(recipe.matrix(bank.size) @ clips.coordinates, recipe.owners)
         return FittedSelective(clips, source, covariance(source), bank.domain, target)
@@ -112,10 +118,14 @@ class Target:
     points: np.ndarray
     owners: np.ndarray
 
-    def mean_without(self, clip: int) -> np.ndarray | None:
-        """(r,) mean of those that remain without a clip; None where none does."""
-        kept = ~(self.owners == clip).any(axis=1)
-        return self.points[kept].mean(axis=0) if kept.any() else None
+    def means_without(self, clips: np.ndarray) -> np.ndarray:
+        """(n, r) means of those that remain without each of these clips; infinite where none does."""
+        result = np.full((len(clips), self.points.shape[1]), np.inf)
+        for row, clip in enumerate(clips):
+            kept = ~(self.owners == clip).any(axis=1)
+            if kept.any():
+                result[row] = self.points[kept].mean(axis=0)
+        return result
 
 
 @dataclass(frozen=True)
@@ -152,10 +162,10 @@ class FittedSelective(Fitted):
         result[0, source] = left.own_distance()
         result[1, source] = left.distance_from(offset[0], float(lost[0]))
         result[0, target] = self._squared_length(self.clips.coordinates[target] - source_mean)
-        for clip in target:
-            mean = self.target.mean_without(clip)
-            if mean is not None:
-                result[1, clip] = self._squared_length(self.clips.coordinates[[clip]] - mean)[0]
+        means = self.target.means_without(target)
+        others = np.isfinite(means).all(axis=1)
+        away = self.clips.coordinates[target[others]] - means[others]
+        result[1, target[others]] = self._squared_length(away)
         return result
 
     def _squared_length(self, away: np.ndarray, beside: np.ndarray | float = 0.0) -> np.ndarray:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from asdflow.foundation.errors import DataError
+from asdflow.foundation.memory import kept
 from asdflow.geometry.linear import product, row_dots
-from asdflow.references.bank import Bank, Queries
+from asdflow.references.bank import SOURCE, Bank, Queries
 from asdflow.references.references import References
 
 #: Axes whose scatter is below this share of the largest are noise of the decomposition.
@@ -138,10 +138,7 @@ def turned(away: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return along, np.maximum(row_dots(away, away) - row_dots(along, along), 0.0)
 
 
-#: Axes of the clips of a bank, as long as the bank lives: several detectors ask for them.
-_OF_CLIPS: WeakKeyDictionary[Bank, Spectrum] = WeakKeyDictionary()
-
-
+@kept
 def principal_axes(references: References) -> Spectrum:
     """Axes of references. Raises DataError where nothing differs."""
     clips = axes_of_clips(references.bank)
@@ -150,18 +147,18 @@ def principal_axes(references: References) -> Spectrum:
     return within(clips, references.mixed(clips.coordinates))  # means of clips lie in the span of the clips
 
 
+@kept
 def axes_of_clips(bank: Bank) -> Spectrum:
-    """Axes of the clips of a bank; its detectors share them. Raises DataError where nothing differs."""
-    if bank not in _OF_CLIPS:
-        if not _spread(bank.vectors):
-            raise DataError(
-                "bank",
-                f"holds {bank.size} clip(s) without any spread",
-                "A covariance needs clips that differ: give more train clips, or choose backend knn.",
-            )
-        few = bank.size <= bank.dimensions
-        _OF_CLIPS[bank] = _from_products(bank) if few else _from_vectors(bank.vectors)
-    return _OF_CLIPS[bank]
+    """Axes of the clips of a bank. Raises DataError where nothing differs."""
+    _require_spread(bank.vectors)
+    return _from_products(bank) if bank.size <= bank.dimensions else _from_vectors(bank.vectors)
+
+
+@kept
+def source_axes(bank: Bank) -> Spectrum:
+    """Axes of the source clips, within those of the bank."""
+    clips = axes_of_clips(bank)
+    return within(clips, clips.coordinates[bank.domain == SOURCE])
 
 
 def owning_several(references: References) -> Iterator[tuple[int, np.ndarray]]:
@@ -174,10 +171,11 @@ def owning_several(references: References) -> Iterator[tuple[int, np.ndarray]]:
 
 def within(outer: Spectrum, points: np.ndarray) -> Spectrum:
     """Axes of vectors in the span of other axes, given by their coordinates (R', r) there."""
+    _require_spread(points)
     mean = points.mean(axis=0)
     away = points - mean
     scatter, axes = _decomposed(away.T @ away)
-    return Spectrum(scatter, product(away, axes), outer.dimensions, Within(outer.project, mean, axes))
+    return Spectrum(scatter, away @ axes.T, outer.dimensions, Within(outer.project, mean, axes))
 
 
 def _from_vectors(vectors: np.ndarray) -> Spectrum:
@@ -185,8 +183,8 @@ def _from_vectors(vectors: np.ndarray) -> Spectrum:
     exact = vectors.astype(np.float64)
     mean = exact.mean(axis=0)
     exact -= mean
-    scatter, axes = _decomposed(product(exact.T, exact.T))
-    return Spectrum(scatter, product(exact, axes), exact.shape[1], FromVectors(mean, axes))
+    scatter, axes = _decomposed(exact.T @ exact)
+    return Spectrum(scatter, exact @ axes.T, exact.shape[1], FromVectors(mean, axes))
 
 
 def _from_products(bank: Bank) -> Spectrum:
@@ -200,11 +198,16 @@ def _from_products(bank: Bank) -> Spectrum:
     return Spectrum(scatter, np.ascontiguousarray(axes.T) * root, bank.dimensions, project)
 
 
-def _spread(vectors: np.ndarray) -> bool:
-    """Whether the rows differ by more than rounding."""
-    least = np.abs(vectors[0])
-    return any(
-        (np.abs(row - vectors[0]) > 1e-12 * np.maximum(np.abs(row), least).max()).any() for row in vectors[1:]
+def _require_spread(vectors: np.ndarray) -> None:
+    """Raise DataError unless rows differ by more than rounding."""
+    first = vectors[0]
+    for row in vectors[1:]:
+        if (np.abs(row - first) > 1e-12 * np.maximum(np.abs(row), np.abs(first)).max()).any():
+            return
+    raise DataError(
+        "bank",
+        f"holds {len(vectors)} clip(s) without any spread",
+        "A covariance needs clips that differ: give more train clips, or choose backend knn.",
     )
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from asdflow.foundation.errors import ConfigError, DataError
-from asdflow.foundation.lean import Lean
+from asdflow.foundation.memory import Lean
 from asdflow.geometry.clustering import canonical_order
 from asdflow.geometry.distances import from_products, in_range, matrix, pairwise
 from asdflow.geometry.inner_products import Products, part_count, products, total

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from asdflow.foundation.lean import Lean
+from asdflow.foundation.memory import Lean
 from asdflow.references.bank import Bank, Embedded
 
 #: Domain of all references where the bank has none.

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from asdflow.foundation.errors import ConfigError, DataError
-from asdflow.foundation.lean import Lean
+from asdflow.foundation.memory import Lean
 from asdflow.geometry.neighbours import Neighbours, in_order, smallest
 from asdflow.references.recipes import NOBODY
 from asdflow.references.references import References

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from asdflow.foundation.lean import Lean
+from asdflow.foundation.memory import Lean
 from asdflow.geometry.clustering import canonical_order
 from asdflow.geometry.neighbours import as_slice, in_order
 from asdflow.geometry.space import Space
