@@ -12,7 +12,6 @@ from scipy.special import logsumexp
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_size
 from asdflow.geometry.clustering import canonical_order, kmeans
-from asdflow.geometry.squares import Whole
 from asdflow.references.bank import Queries
 from asdflow.references.references import References
 
@@ -84,7 +83,7 @@ class GMM(Backend):
         if self.components == 1:
             return np.zeros(references.size, dtype=np.int64)
         square = np.square(references.among(order)[0][:, order])
-        return kmeans(Whole(square), self.components, ("gmm", self.components))
+        return kmeans(square, self.components, ("gmm", self.components))
 
 
 @dataclass(frozen=True)

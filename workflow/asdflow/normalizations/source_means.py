@@ -10,7 +10,6 @@ from pydantic import Field
 
 from asdflow.backends._base import require_size
 from asdflow.geometry.clustering import kmeans
-from asdflow.geometry.squares import Whole
 from asdflow.normalizations import register
 from asdflow.normalizations._bank import domain_rows, squares
 from asdflow.normalizations._base import BankNormalization
@@ -61,6 +60,6 @@ class SourceMeans(BankNormalization):
             require_size(where, parameter, count, len(rows), f"{name} references")
             rows = order[np.isin(order, rows)]
             square = squares(references, rows)[:, rows]
-            labels = kmeans(Whole(square), count, (self.name, name, count))
+            labels = kmeans(square, count, (self.name, name, count))
             parts.append(recipe.centres([rows[labels == label] for label in range(count)], self.rescale))
         return references.remade(joined(parts))

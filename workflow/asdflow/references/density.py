@@ -57,11 +57,6 @@ class Changes:
         order = in_order(clip)
         return cls(clip[order], reference[order], density[order])
 
-    def part(self, start: int, stop: int) -> Changes:
-        """Those of the clips from `start` to before `stop`."""
-        rows = slice(*np.searchsorted(self.clip, (start, stop)))
-        return Changes(self.clip[rows], self.reference[rows], self.density[rows])
-
 
 class Density(Lean, ABC):
     """Density of every reference, with all references and with those that a clip takes away left out.
@@ -149,7 +144,7 @@ class NeighbourDensity(Density):
             different, place = np.unique(row[some], return_inverse=True)
             distances = self.references.among(different)[band][place]
             distances[np.arange(len(some)), row[some]] = np.inf
-            distances[self.references.owned_by(clip[some])] = np.inf
+            distances[(self.references.owners == clip[some, None, None]).any(axis=-1)] = np.inf
             found = smallest(distances, self.count)
             left[some, : found.shape[1]] = found
 

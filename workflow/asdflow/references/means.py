@@ -127,14 +127,6 @@ class Means(Lean):
         some = slice(*np.searchsorted(clips, (start, stop)))
         return clips[some], references[some]
 
-    def owned_by(self, clips: np.ndarray) -> Pairs:
-        """Pairs (place in `clips`, reference that this clip takes away)."""
-        owner, references = self._owned
-        low, high = np.searchsorted(owner, clips), np.searchsorted(owner, clips, side="right")
-        place = np.repeat(np.arange(len(clips)), high - low)
-        before = np.cumsum(high - low) - (high - low)
-        return place, references[np.arange(len(place)) + (low - before)[place]]
-
     @property
     def moves(self) -> bool:
         """Whether leaving a clip out moves references: means of which it is a part."""
