@@ -50,7 +50,9 @@ Decay = Annotated[
 
 
 class DensityNormalization(ReferenceNormalization):
-    """Changes the distance to a reference by the reference's density.
+    """Changes the distance to a reference y by its density: d(x, y) / rho(y), or d(x, y) - rho(y).
+
+    The backend looks for the nearest after that; with knn, s(x) = min over y of d(x, y) / rho(y).
 
     A member has the fields `duplicates` and `self_density` and supplies `density`, and `divides` where it
     does not always do so.

@@ -24,9 +24,11 @@ KEYS = ("backend", "normalization")
 
 
 class Fits:
-    """One bank, and what several detectors fit on it: references and backends are made once.
+    """What several detectors fit on one bank: references and backends, made once and kept with this object.
 
-    They live as long as this object. Parameters: the bank.
+    Parameters
+    ----------
+    bank : Bank
     """
 
     def __init__(self, bank: Bank) -> None:

@@ -75,6 +75,33 @@ class Means(Lean):
         """(R, n) weighted means of (N, n) rows of the clips."""
         return self.weights @ rows
 
+    @cached_property
+    def weights(self):
+        """(R, N) sparse."""
+        return self.recipe.sparse(self.bank.size)
+
+    @cached_property
+    def variance(self) -> np.ndarray:
+        """(bands, R): h, of the parents of each reference; 0 for a clip."""
+        result = np.zeros((self.space.bands, self.size))
+        if self.clips is not None:
+            return result
+        two = self.recipe.weights.shape[1] == 2
+        for out, known in zip(result, self.bank.distances(self.space), strict=True):
+            if two:
+                apart = self.space.squares(known[*self.recipe.parents.T])
+                out[:] = self.recipe.weights.prod(axis=1) * apart
+            else:
+                out[:] = 0.5 * self.weights.multiply(self.mixed(self.space.squares(known))).sum(axis=1)
+        return result
+
+    @cached_property
+    def affine(self) -> list[Affine]:
+        """Of each band what makes distances to the references of mean squared distances to their parents."""
+        return [from_clips(h, self.recipe.rescaled, self.space.metric) for h in self.variance]
+
+    # -- distances -------------------------------------------------------------------------------------------
+
     def to(self, clips: Embedded, rows: slice = slice(None)) -> np.ndarray:
         """(bands, rows, R) distances from clips. Not to be written to."""
         known = clips.distances(self.space)[:, rows]
@@ -94,7 +121,7 @@ class Means(Lean):
             clips, references, weight = self._removed
             some = slice(*np.searchsorted(clips, (start, stop)))
             at, rescaled = (clips[some] - start, references[some]), self.recipe.rescaled[references[some]]
-            for out, of_band, h in zip(result, square, self.spread, strict=True):
+            for out, of_band, h in zip(result, square, self.variance, strict=True):
                 out[at] = without(weight[some], of_band[at], h[at[1]], rescaled, self.space.metric)
         clips, references = self.owned(start, stop)
         result[:, clips - start, references] = np.inf
@@ -115,22 +142,11 @@ class Means(Lean):
             return known[:, np.arange(self.bank.size)[self.clips][rows]][:, :, self.clips]
         result = np.empty((self.space.bands, len(np.arange(self.size)[rows]), self.size))
         rescaled = self.recipe.rescaled
-        for out, of_band, h in zip(result, known, self.spread, strict=True):
+        for out, of_band, h in zip(result, known, self.variance, strict=True):
             to_clips = self.weights[rows] @ self.space.squares(of_band)
             out[...] = self.mixed(to_clips.T).T
             of_means(out, (h[rows, None], h), (rescaled[rows, None], rescaled), self.space.metric)
         return result
-
-    def owned(self, start: int, stop: int) -> Pairs:
-        """Pairs (clip, reference that it takes away) of the clips from `start` to before `stop`."""
-        clips, references = self._owned
-        some = slice(*np.searchsorted(clips, (start, stop)))
-        return clips[some], references[some]
-
-    @property
-    def moves(self) -> bool:
-        """Whether leaving a clip out moves references: means of which it is a part."""
-        return len(self._removed[0]) > 0
 
     def _squares(self, known: np.ndarray) -> np.ndarray:
         """(bands, n, R) mean squared distances to the parents, from (bands, n, N) distances to the clips."""
@@ -151,10 +167,18 @@ class Means(Lean):
             total += weights * self.space.squares(known[rows, parents])
         return total
 
-    @cached_property
-    def weights(self):
-        """(R, N) sparse."""
-        return self.recipe.sparse(self.bank.size)
+    # -- leaving a clip out ----------------------------------------------------------------------------------
+
+    def owned(self, start: int, stop: int) -> Pairs:
+        """Pairs (clip, reference that it takes away) of the clips from `start` to before `stop`."""
+        clips, references = self._owned
+        some = slice(*np.searchsorted(clips, (start, stop)))
+        return clips[some], references[some]
+
+    @property
+    def moves(self) -> bool:
+        """Whether leaving a clip out moves references: means of which it is a part."""
+        return len(self._removed[0]) > 0
 
     @cached_property
     def _owned(self) -> Pairs:
@@ -171,22 +195,3 @@ class Means(Lean):
         clips, references, shares = parts.col, parts.row, parts.data
         partly = shares < 1
         return clips[partly], references[partly], shares[partly]
-
-    @cached_property
-    def spread(self) -> np.ndarray:
-        """(bands, R): h = 1/2 sum_pq w_p w_q |b_p - b_q|^2 of every reference."""
-        result = np.zeros((self.space.bands, self.size))
-        if self.clips is None:
-            for out, known in zip(result, self.bank.distances(self.space), strict=True):
-                if self.recipe.parents.shape[1] == 2:
-                    out[:] = self.recipe.weights.prod(axis=1) * self.space.squares(
-                        known[*self.recipe.parents.T]
-                    )
-                else:
-                    out[:] = 0.5 * self.weights.multiply(self.mixed(self.space.squares(known))).sum(axis=1)
-        return result
-
-    @cached_property
-    def affine(self) -> list[Affine]:
-        """Of each band what makes distances to the references of mean squared distances to their parents."""
-        return [from_clips(h, self.recipe.rescaled, self.space.metric) for h in self.spread]

@@ -1,8 +1,9 @@
 """Distances to means of clips, from those to the clips.
 
 For weights w that sum to 1 and a mean r = sum_p w_p b_p, |x - r|^2 = sum_p w_p |x - b_p|^2 - h with
-h = 1/2 sum_pq w_p w_q |b_p - b_q|^2. For the cosine the vectors are scaled to unit length before they are
-averaged, where |x - b|^2 is four times the cosine distance, and the length of r is sqrt(1 - h).
+h = sum_p w_p |b_p - r|^2 = 1/2 sum_pq w_p w_q |b_p - b_q|^2, the variance. For the cosine the vectors are
+scaled to unit length before they are averaged, where |x - b|^2 is four times the cosine distance, and the
+length of r is sqrt(1 - h).
 """
 
 from __future__ import annotations

@@ -199,7 +199,7 @@ class References(Means, Candidates):
             return lists
         everything, rescaled = np.arange(self.size), self.recipe.rescaled
         for band, known in enumerate(self.bank.distances(self.space)):
-            square, h = self.space.squares(known), self.spread[band]
+            square, h = self.space.squares(known), self.variance[band]
             scale, shift = from_means(h, rescaled, self.space.metric)
             value, number = self._in_one.nearest(
                 lambda rows, square=square: self.weights[rows] @ square,
