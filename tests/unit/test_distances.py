@@ -159,12 +159,13 @@ def test_the_rows_are_described_about_the_centre():
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_part_of_a_bank_keeps_what_is_known(metric):
-    bank = Bank(vectors(50, 20))
-    bank.products()
+def test_part_of_a_bank_keeps_its_distances_and_has_products_about_its_own_centre(metric):
+    bank = Bank(vectors(50, 20, offset=3.0))
+    known = bank.distances(Space(metric))
     some = np.array([3, 40, 7])
     part = bank.part(some)
-    np.testing.assert_array_equal(part.products().inner, bank.products().inner[np.ix_(some, some)])
-    np.testing.assert_allclose(
-        part.distances(Space(metric))[0], pairwise(bank.vectors[some], None, metric), rtol=1e-9, atol=1e-12
-    )
+    np.testing.assert_array_equal(part.distances(Space(metric))[0], known[0][np.ix_(some, some)])
+    of_part, alone = part.products(), products(bank.vectors[some], bank.vectors[some])
+    np.testing.assert_allclose(of_part.inner, alone.inner, rtol=1e-12)
+    with_queries = Queries(vectors(4, 20, 1), part).products()
+    np.testing.assert_array_equal(with_queries.right.square, of_part.right.square)

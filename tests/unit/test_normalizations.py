@@ -459,7 +459,14 @@ def test_zscore_by_as_many_folds_as_clips_is_leave_one_out(data):
     np.testing.assert_allclose(by_folds, by_loo, rtol=1e-10)
 
 
-@pytest.mark.parametrize("backend", [{"name": "knn"}, {"name": "lof", "k": 3}, {"name": "csls", "k": 3}])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        *({"name": name, "k": 3} for name in ("knn", "lof", "csls")),
+        *({"name": name} for name in ("mahalanobis", "pca_residual")),
+    ],
+    ids=lambda backend: backend["name"],
+)
 def test_zscore_by_folds_is_in_units_of_the_scores_of_each_fold_under_the_others(backend, data):
     bank, _, test = data
     spec = {"name": "zscore", "self_scores": "kfold", "folds": 4}

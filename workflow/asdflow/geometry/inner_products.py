@@ -74,11 +74,6 @@ class Products:
     left: Rows
     right: Rows
 
-    def part(self, rows: np.ndarray) -> Products:
-        """Of some rows, of products of a set with itself."""
-        some = self.left.part(rows)
-        return Products(self.inner[rows[:, None], rows], some, some)
-
 
 #: What becomes of a block of products: rows of x, rows of y, the block (which may be changed), and which row
 #: of y is the first one of x, the next one its next; None where they are different sets.

@@ -161,12 +161,10 @@ class Bank(Embedded):
         return canonical_order(self.vectors)
 
     def part(self, clips: np.ndarray) -> Bank:
-        """Bank of some of the clips, with what is known of their distances."""
+        """Bank of some of the clips, with what is known of their distances; products have a centre of its own."""
         result = Bank(self.vectors[clips], None if self.domain is None else self.domain[clips])
         for space, values in self._distances.items():
             result._distances[space] = values[:, clips[:, None], clips]
-        for bands, values in self._products.items():
-            result._products[bands] = [part.part(clips) for part in values]
         return result
 
     def as_queries(self) -> Queries:
