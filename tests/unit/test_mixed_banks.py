@@ -182,7 +182,7 @@ def test_batches_of_clips_change_no_bit_of_the_nearest(batch, data, monkeypatch)
         return references.nearest(references.bank, 2)
 
     whole = nearest()
-    monkeypatch.setattr(search, "BATCH", batch)
+    monkeypatch.setattr(search, "IN_CACHE", batch)
     parts = nearest()
     for domain, values in whole.items():
         np.testing.assert_array_equal(parts[domain], values)

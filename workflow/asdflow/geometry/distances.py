@@ -12,22 +12,23 @@ exactly 0.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 import numpy as np
 
 from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.geometry.inner_products import KEEP, Finish, Products, Rows, in_blocks
+from asdflow.geometry.linear import IN_CACHE
 from asdflow.geometry.neighbours import pairs_where, smallest
+from asdflow.geometry.space import Metric
 
-METRICS: tuple[str, ...] = ("cosine", "euclidean")
+METRICS: tuple[str, ...] = get_args(Metric)
 
 #: A squared distance below this share of the squared lengths is computed again from the difference. The
 #: product's error is about 1e-15 of the squared lengths, so that every distance has a relative error < 1e-8.
 CLOSE = 1e-6
 #: Values of one batch of recomputed differences.
 DIFFERENCES = 2**21
-#: Distances that are made of products at a time, so that they stay in the cache.
-IN_CACHE = 2**16
 #: Rows and columns of a tile: 128 MB of distances.
 TILE = 2**10, 2**14
 #: Lengths are at least this when they are divided by.

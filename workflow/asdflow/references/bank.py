@@ -161,7 +161,7 @@ class Bank(Embedded):
         return canonical_order(self.vectors)
 
     def part(self, clips: np.ndarray) -> Bank:
-        """Bank of some of the clips, with what is known of their distances; products have a centre of its own."""
+        """Bank of some of the clips, with their distances where known; their products have another centre."""
         result = Bank(self.vectors[clips], None if self.domain is None else self.domain[clips])
         for space, values in self._distances.items():
             result._distances[space] = values[:, clips[:, None], clips]

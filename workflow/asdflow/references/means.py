@@ -16,10 +16,7 @@ from asdflow.geometry.neighbours import as_slice, in_order
 from asdflow.geometry.space import Space
 from asdflow.references.bank import Bank, Embedded
 from asdflow.references.mixed_distances import Affine, finished, from_clips, of_means, without
-from asdflow.references.recipes import NOBODY, Recipe
-
-#: Clips and references, clips ascending.
-Pairs = tuple[np.ndarray, np.ndarray]
+from asdflow.references.recipes import NOBODY, Pairs, Recipe
 
 
 class Means(Lean):

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: In place of a clip that takes a reference away, where there is none.
 NOBODY = -1
 
+#: Clips or other points, ascending, and references.
+Pairs = tuple[np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -12,21 +12,19 @@ from functools import cached_property
 import numpy as np
 
 from asdflow.geometry.distances import nearest_by_tiles
+from asdflow.geometry.linear import IN_CACHE
 from asdflow.geometry.neighbours import Neighbours, as_slice, in_order, nearest_others, smallest
 from asdflow.references.bank import Embedded
 from asdflow.references.candidates import ANY, Candidates
-from asdflow.references.means import Means, Pairs
+from asdflow.references.means import Means
 from asdflow.references.mixed_distances import Affine, from_means, of_means
-from asdflow.references.recipes import NOBODY, Recipe
+from asdflow.references.recipes import NOBODY, Pairs, Recipe
 from asdflow.references.search import Runs
 
 #: Distances that are kept for all detectors at most (0.5 GB); beyond, the nearest are found tile by tile.
 WHOLE = 2**26
-#: Distances of one batch of rows: they stay in the cache while they are mixed, changed and reduced.
-BATCH = 2**16
 #: Share of the mixtures, 1 / MOST, of which the nearest are searched; more are sorted.
 MOST = 8
-
 
 #: (divisor, offset): what distances to references are divided by, and what is then taken off.
 Scaling = tuple[np.ndarray, np.ndarray]
@@ -108,7 +106,7 @@ class References(Means, Candidates):
 
     def _batches(self, count: int) -> Iterator[slice]:
         """Rows whose distances to all references, in all bands, make one batch."""
-        step = max(1, BATCH // (self.size * self.space.bands))
+        step = max(1, IN_CACHE // (self.size * self.space.bands))
         for start in range(0, count, step):
             yield slice(start, min(start + step, count))
 

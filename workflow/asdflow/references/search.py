@@ -17,16 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from asdflow.geometry.compiled import compiled
+from asdflow.geometry.linear import IN_CACHE
 from asdflow.references.mixed_distances import Affine
-from asdflow.references.recipes import Recipe
+from asdflow.references.recipes import Pairs, Recipe
 
-#: Values of the points of one batch.
-BATCH = 2**16
 #: A bound is taken to be lower by this share of its terms, for their rounding.
 ROUNDING = 1e-13
-
-#: Rows and columns, rows ascending.
-Entries = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ class Runs:
         shape: tuple[int, int],
         affine: Affine,
         k: int,
-        gone: Entries,
+        gone: Pairs,
         own: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The k smallest values of each group for each point.
@@ -109,7 +105,7 @@ class Runs:
         taken, ends = place[references], np.searchsorted(rows, np.arange(count + 1))
         value = np.full((count, len(self.names), k), np.inf)
         number = np.zeros(value.shape, dtype=np.int64)
-        step = max(1, BATCH // clips)
+        step = max(1, IN_CACHE // clips)
         for start in range(0, count, step):
             some = slice(start, min(start + step, count))
             square = np.ascontiguousarray(squares(some))
