@@ -147,8 +147,8 @@ def distance_without(axes: Spectrum, rows: np.ndarray, point: np.ndarray) -> flo
     _require_others(n)
     mean, scatter = axes.without(rows)
     s = scatter / n
-    rest = np.delete(axes.coordinates, rows, axis=0) - mean
-    fourth = np.square(row_dots(rest, rest)).sum()
+    lengths = axes.squares - axes.coordinates @ (2 * mean) + mean @ mean  # squared distances from the mean
+    fourth = np.square(np.delete(lengths, rows)).sum()
     rho = float(shrinkage(n, p, np.trace(s), np.square(s).sum(), fourth))
     beside = rho * np.trace(s) / p
     _require_inverse(np.array([beside]), axes, n)
