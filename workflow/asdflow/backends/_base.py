@@ -28,7 +28,10 @@ class Fitted(Lean, ABC):
 
     @abstractmethod
     def self_scores(self) -> np.ndarray:
-        """(N,) float64: each clip of the bank scored as if it had not been in the bank."""
+        """(N,) float64: each clip of the bank scored as if it had not been in the bank.
+
+        Of a backend, the clip alone; `ByRecording` leaves out what else was cut from its recording.
+        """
 
     def domain_scores(self, queries: Queries) -> np.ndarray:
         """(2, M) float64 scores against the source clips and against the target clips alone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from asdflow import backends, normalizations
 from asdflow.backends._base import Fitted, Remembered
+from asdflow.backends._recordings import ByRecording
 from asdflow.foundation.errors import AsdflowError, ConfigError
 from asdflow.geometry.linear import one_blas_thread
 from asdflow.geometry.space import PLAIN, Space
@@ -50,8 +51,22 @@ class Fits:
         """The backend on these references."""
         if (backend, parts) not in self._fitted:
             references = self.references(backend.compares_in or PLAIN, parts)
-            self._fitted[backend, parts] = Remembered(backend.fit(references))
+            fitted = backend.fit(references)
+            if self.bank.recording is not None:
+                fitted = ByRecording(fitted, self.bank, Refit(backend, parts))
+            self._fitted[backend, parts] = Remembered(fitted)
         return self._fitted[backend, parts]
+
+
+@dataclass(frozen=True)
+class Refit:
+    """From a bank to the backend behind the same normalizations, fitted on it; can be pickled."""
+
+    backend: Any
+    parts: tuple[Any, ...]
+
+    def __call__(self, bank: Bank) -> Fitted:
+        return Fits(bank).fitted(self.backend, self.parts)
 
 
 class Detector:
@@ -133,6 +148,7 @@ class Detector:
         bank: np.ndarray | Bank | Fits,
         domain: np.ndarray | None = None,
         distances: Mapping[str, np.ndarray] | None = None,
+        recording: np.ndarray | None = None,
     ) -> Detector:
         """Fit on normal clips.
 
@@ -143,6 +159,8 @@ class Detector:
             0 source, 1 target.
         distances : mapping of metric to (N, N) float64, optional
             `pairwise(bank, None, metric)` for metrics of `self.metrics`. Changes no bit of the result.
+        recording : (N,) int or str, optional
+            Clips of one recording are not independent: the self-score of one leaves all of them out.
 
         Returns
         -------
@@ -157,7 +175,7 @@ class Detector:
         """
         with self._named():
             if not isinstance(bank, Bank | Fits):
-                bank = Bank(bank, domain, distances)
+                bank = Bank(bank, domain, distances, recording)
             fits = bank if isinstance(bank, Fits) else Fits(bank)
             self._bank, self._fitted = fits.bank, self._fit(fits, self._of_kind("scores"))
         return self
@@ -183,7 +201,7 @@ class Detector:
             return self._fitted.scores(queries)
 
     def self_scores(self) -> np.ndarray:
-        """(N,) float64: every clip of the bank scored as if it had not been in the bank."""
+        """(N,) float64: every clip of the bank scored as if its recording had not been in the bank."""
         self._require_fit()
         with self._named():
             return self._fitted.self_scores()

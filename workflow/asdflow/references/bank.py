@@ -133,6 +133,9 @@ class Bank(Embedded):
         0 source, 1 target. None where the data set has no domains.
     distances : mapping of metric to (N, N) float64, optional
         As `asdflow.geometry.distances.pairwise(vectors, None, metric)` gives them.
+    recording : (N,) int or str, optional
+        Clips of one recording are not independent: the self-score of one leaves all of them out. Default:
+        every clip is a recording of its own.
 
     Raises
     ------
@@ -145,9 +148,11 @@ class Bank(Embedded):
         vectors: np.ndarray,
         domain: np.ndarray | None = None,
         distances: Mapping[str, np.ndarray] | None = None,
+        recording: np.ndarray | None = None,
     ) -> None:
         super().__init__(vectors, "bank")
         self.domain = None if domain is None else _domain(domain, self.size)
+        self.recording = None if recording is None else _recording(recording, self.size)
         self._distances.update(_given(distances or {}, (self.size, self.size)))
 
     @property
@@ -162,10 +167,28 @@ class Bank(Embedded):
 
     def part(self, clips: np.ndarray) -> Bank:
         """Bank of some of the clips, with their distances where known; their products have another centre."""
-        result = Bank(self.vectors[clips], None if self.domain is None else self.domain[clips])
+        domain, recording = (None if of is None else of[clips] for of in (self.domain, self.recording))
+        result = Bank(self.vectors[clips], domain, recording=recording)
         for space, values in self._distances.items():
             result._distances[space] = values[:, clips[:, None], clips]
         return result
+
+    @property
+    def recordings(self) -> list[np.ndarray]:
+        """Numbers of the clips of each recording."""
+        if self.recording is None:
+            return [np.array([clip]) for clip in range(self.size)]
+        order = np.argsort(self.recording, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.recording))[:-1])
+
+    def apart(self, clips: np.ndarray) -> tuple[Bank, Queries]:
+        """The bank without some clips, and these as clips to be scored against it."""
+        others = np.setdiff1d(np.arange(self.size), clips)
+        rest = self.part(others)
+        queries = Queries(self.vectors[clips], rest)
+        for space, values in self._distances.items():
+            queries._distances[space] = values[:, clips[:, None], others]
+        return rest, queries
 
     def as_queries(self) -> Queries:
         """The bank's clips as clips to be scored, with the same distances."""
@@ -197,6 +220,15 @@ class Queries(Embedded):
             )
         self.bank = bank
         self._distances.update(_given(distances or {}, (self.size, bank.size)))
+
+
+def _recording(recording: np.ndarray, size: int) -> np.ndarray | None:
+    """(N,) int, equal where recordings are; None where no two are. Raises DataError for another shape."""
+    recording = np.asarray(recording)
+    if recording.shape != (size,):
+        raise DataError("recording", f"has shape {recording.shape}", f"Give {size} names, one a clip.")
+    names, number = np.unique(recording, return_inverse=True)
+    return number if len(names) < size else None
 
 
 def _domain(domain: np.ndarray, size: int) -> np.ndarray:
