@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from asdflow.foundation.errors import AsdflowError, DataError
 from asdflow.pipeline.build import detector as build_detector
+from asdflow.pipeline.detector import Fits
 from asdflow.products import tables
 from asdflow.references.bank import Bank, Queries
 from asdflow.stages.sections import Section, embedding_parts, sections
@@ -43,7 +44,7 @@ def score_columns(
     scores: dict[str, list[np.ndarray | str]] = {name: [] for name in detectors}
     for section in sections(embeddings):
         found.append(section)
-        for name, score in _of_section(embeddings, section, detectors, distances).items():
+        for name, score in _of_section(clips, embeddings, section, detectors, distances).items():
             scores[name].append(score)
     rows = [np.concatenate([section.train, section.test]) for section in found]
     described = _with_labels(clips, embeddings.take(pa.array(np.concatenate(rows))))
@@ -64,23 +65,23 @@ def score_columns(
 
 
 def _of_section(
+    clips: pa.Table,
     embeddings: pa.Table,
     section: Section,
     detectors: Mapping[str, Mapping[str, Any]],
     distances: Mapping[str, pa.Table],
 ) -> dict[str, np.ndarray | str]:
     """(N + M,) self-scores of the bank and scores of the test clips, by detector; or why there are none."""
-    bank, queries = _shared(embeddings, section, distances)
+    bank, queries = _shared(clips, embeddings, section, distances)
+    fits = Fits(bank)
     scores: dict[str, np.ndarray | str] = {}
     for name, spec in detectors.items():
         try:
-            fitted = build_detector(spec).fit(bank)
+            fitted = build_detector(spec).fit(fits)
             scores[name] = _finite(fitted.self_scores(), fitted.score_samples(queries))
         except AsdflowError as error:
             scores[name] = " ".join(str(error).split())  # one line
             print(f"machine {section.machine}, section {section.name}, {name} is not computed: {error}")
-    bank.forget()  # the matrices of this section, before those of the next
-    queries.forget()
     return scores
 
 
@@ -94,12 +95,14 @@ def _with_labels(clips: pa.Table, rows: pa.Table) -> dict[str, Any]:
 
 
 def _shared(
-    embeddings: pa.Table, section: Section, distances: Mapping[str, pa.Table]
+    clips: pa.Table, embeddings: pa.Table, section: Section, distances: Mapping[str, pa.Table]
 ) -> tuple[Bank, Queries]:
     """Bank and test clips of a section, with the distances that are known."""
+    train = _with_labels(clips, embeddings.take(pa.array(section.train)))
     of_bank, of_test = embedding_parts(embeddings, section)
     parts = {metric: _distance_parts(table, section) for metric, table in distances.items()}
-    bank = Bank(of_bank, section.domain, {metric: known[0] for metric, known in parts.items()})
+    recording = np.array(train["recording"].to_pylist())
+    bank = Bank(of_bank, section.domain, {metric: known[0] for metric, known in parts.items()}, recording)
     return bank, Queries(of_test, bank, {metric: known[1] for metric, known in parts.items()})
 
 
