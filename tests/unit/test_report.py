@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import os
 import re
 import struct
 import subprocess
@@ -137,7 +138,10 @@ def test_bytes_do_not_depend_on_the_seed_of_hashes(made, tmp_path):
         out = tmp_path / f"{seed}.html"
         arguments = [str(Path(__file__).parent), str(results.folder), str(out), json.dumps(results.study)]
         subprocess.run(
-            [sys.executable, "-c", code, *arguments], check=True, env={"PYTHONHASHSEED": seed}, timeout=120
+            [sys.executable, "-c", code, *arguments],
+            check=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+            timeout=120,
         )
         assert out.read_bytes() == path.read_bytes()
 
@@ -334,9 +338,10 @@ def test_the_first_sentences_agree_with_the_paired_interval(results):
         other = results.systems("factory")[1]
     found = verdicts.difference(results, "factory", best, other)
     assert found.low <= found.value <= found.high
-    assert said.resolved == (found.low > 0)
     assert f"{100 * found.low:+.1f} to {100 * found.high:+.1f}".replace("-", "−") in said.sentences[0]
-    assert ("beyond the noise" in said.sentences[0]) == said.resolved
+    assert said.clear <= (found.low > 0)
+    assert ("beyond the noise" in said.sentences[0]) == said.clear
+    assert ("within the noise" in said.sentences[0]) == (found.low <= 0)
 
 
 def test_equal_scores_are_said_to_be_equal(results, monkeypatch):
@@ -345,7 +350,7 @@ def test_equal_scores_are_said_to_be_equal(results, monkeypatch):
     fields = dict.fromkeys(Difference.__dataclass_fields__, 0.0)
     monkeypatch.setattr(verdicts, "difference", lambda *_: Difference(**fields))
     said = verdicts.verdict(results, "factory")
-    assert "both have the same score in every resample" in said.sentences[0] and not said.resolved
+    assert "both have the same score in every resample" in said.sentences[0] and not said.clear
 
 
 def test_a_shared_first_place_is_said_to_be_shared(results, monkeypatch):
@@ -385,7 +390,7 @@ def test_the_difference_is_that_of_exact_official_scores(results):
 def test_where_intervals_are_unknown_nothing_is_claimed(tmp_path):
     results = synthetic.make(tmp_path, synthetic.study(poolings=1), machines=1, clips=3, units=0)
     said = verdicts.verdict(results, "factory")
-    assert said.interval == "unknown" and not said.resolved and not said.against
+    assert said.interval == "unknown" and not said.clear and not said.against
     assert "too few independent recordings" in said.sentences[0]
 
 
@@ -393,7 +398,7 @@ def test_a_single_system_is_not_called_the_best(tmp_path):
     study = synthetic.study(encoders={"logmel": ["default"]}, poolings=1, detectors=1, fusion=False)
     results = synthetic.make(tmp_path, study, machines=1, clips=4)
     said = verdicts.verdict(results, "factory")
-    assert said.sentences == () and said.systems == 1
+    assert said.sentences == () and said.place == "Only system"
 
 
 @pytest.mark.parametrize("trait", list(Traits.__dataclass_fields__))
@@ -464,7 +469,7 @@ def test_a_missing_or_foreign_leaderboard_is_named(tmp_path):
 def test_figures_are_part_of_the_page_in_its_own_colours(made):
     _, figures, _ = made
     one = drawing.inline("heatmap", figures["mine"]["heatmap"], "f0")
-    assert one.title.startswith(("No system wins", "ldn has", "nn has", "maha has", "pca95 has", "zmin has"))
+    assert "the best AUC target" in one.title
     assert one.lead.startswith("AUC target, percent")
     assert not re.search(r"#[0-9a-f]{6}\b", one.svg)
     assert set(re.findall(r'\bid="([^-"]*)-', one.svg)) == {"f0"}

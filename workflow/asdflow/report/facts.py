@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
-from pathlib import PurePath
+from pathlib import PurePath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from asdflow.presentation.words import count, listed
@@ -26,7 +26,7 @@ WARNINGS = 40  # most that are listed
 
 @dataclass(frozen=True)
 class ClipCounts:
-    """One row of the table of data: clips of a machine and domain."""
+    """One row of the table of data: clips of a machine and domain, and the recordings of each count."""
 
     machine: str
     domain: str
@@ -39,6 +39,12 @@ class ClipCounts:
     seconds: str
     rate: str
     channels: str
+    recordings: Mapping[str, int]
+
+    @property
+    def cut(self) -> bool:
+        """Whether some recording gave several clips of a count."""
+        return any(getattr(self, name) != number for name, number in self.recordings.items())
 
 
 def clip_counts(results: Results, dataset: str) -> list[ClipCounts]:
@@ -55,19 +61,23 @@ def clip_counts(results: Results, dataset: str) -> list[ClipCounts]:
             if here.is_empty():
                 continue
             test = here.filter(pl.col("split") == "test")
+            parts = {
+                "train": here.filter(pl.col("split") == "train"),
+                "normal": test.filter(pl.col("label") == "normal"),
+                "anomaly": test.filter(pl.col("label") == "anomaly"),
+                "unlabelled": test.filter(pl.col("label").is_null()),
+                "supplemental": here.filter(pl.col("split") == "supplemental"),
+            }
             rows.append(
                 ClipCounts(
                     machine,
                     domain or "none",
                     here["section"].n_unique(),
-                    _number(here, "split", "train"),
-                    _number(test, "label", "normal"),
-                    _number(test, "label", "anomaly"),
-                    test["label"].null_count(),
-                    _number(here, "split", "supplemental"),
-                    _span(here["duration_s"], 2),
-                    _span(here["sample_rate"], 0),
-                    _span(here["channels"], 0),
+                    **{name: part.height for name, part in parts.items()},
+                    seconds=_span(here["duration_s"], 2),
+                    rate=_span(here["sample_rate"], 0),
+                    channels=_span(here["channels"], 0),
+                    recordings={name: part["recording"].n_unique() for name, part in parts.items()},
                 )
             )
     return rows
@@ -137,10 +147,13 @@ def entries(results: Results) -> list[Entry]:
 
 
 def written(spec: Mapping[str, Any]) -> str:
-    """A specification read aloud, e.g. "knn (k 1, metric cosine)"; parameters that are unset are left out."""
+    """A specification read aloud, e.g. "knn (k 1, metric cosine)"; parameters that are unset are left out.
+
+    Of an absolute path only the last part is told, as in `configuration`.
+    """
     parts = [
         f"{key} {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
-        for key, value in spec.items()
+        for key, value in _plain(spec).items()
         if key != "name" and value is not None
     ]
     return f"{spec['name']} ({', '.join(parts)})" if parts else str(spec["name"])
@@ -256,25 +269,23 @@ def grid(results: Results) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
+    """Plain values for YAML, every absolute path cut to its last part."""
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    if isinstance(value, PurePath | str) and PurePath(value).is_absolute():
-        return f".../{PurePath(value).name}"
-    return str(value) if isinstance(value, PurePath) else value
+    if not isinstance(value, PurePath | str):
+        return value
+    for path in (PurePath(value), PureWindowsPath(value)):
+        if path.is_absolute() or str(value).startswith("~"):
+            return f".../{path.name}"
+    return str(value)
 
 
 def _meaning(registry, spec: Mapping[str, Any]) -> str:
     """First sentence of a member's documentation."""
     text = inspect.getdoc(registry.member(spec["name"])) or ""
     return text.split("\n\n")[0].replace("\n", " ")
-
-
-def _number(table, column: str, value: str) -> int:
-    import polars as pl
-
-    return table.filter(pl.col(column) == value).height
 
 
 def _span(values, digits: int) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdflow.foundation.errors import ProductError
 from asdflow.foundation.files import whole_file
+from asdflow.presentation.evidence import Evidence, evidence
 from asdflow.presentation.results import METRIC_NAMES, OFFICIAL, Results, Traits
 from asdflow.presentation.words import SIMULATED, count, interval, percent
 
@@ -17,15 +19,24 @@ if TYPE_CHECKING:
     import polars as pl
 
 IDENTITY = ("dataset", "rank", "encoder", "layer", "pooling", "kind", "system")
-COUNTS = ("confidence", "normal", "anomaly", "units")
+RESTS_ON = tuple(field.name for field in fields(Evidence))
+COUNTS = ("confidence", *RESTS_ON, "units")
 TRAITS = (*Traits.__dataclass_fields__, "simulated")
 
 
 def table(results: Results) -> pl.DataFrame:
-    """Leaderboards of all data sets, one below the other; a metric that a data set lacks is null."""
+    """Leaderboards of all data sets, one below the other; a metric that a data set lacks is null.
+
+    Behind the metrics the columns of `Evidence`: test clips, and the recordings that they were cut from.
+    """
     import polars as pl
 
-    boards = [results.leaderboard(dataset) for dataset in results.datasets]
+    boards = [
+        results.leaderboard(dataset).with_columns(
+            pl.lit(number).alias(name) for name, number in asdict(evidence(results, dataset)).items()
+        )
+        for dataset in results.datasets
+    ]
     metrics = [name for name in METRIC_NAMES if any(name in board.columns for board in boards)]
     values = [f"{metric}{end}" for metric in metrics for end in ("", "_low", "_high")]
     return pl.concat(boards, how="diagonal").select(*IDENTITY, *values, *COUNTS, *TRAITS)
@@ -79,7 +90,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
         raise ProductError(path, "does not exist", "Run snakemake to build it.") from None
-    if not rows or not set(IDENTITY) <= set(rows[0]):
+    if not rows or not {*IDENTITY, *COUNTS} <= set(rows[0]):
         raise ProductError(path, "is not a leaderboard", "Delete the file and run snakemake to rebuild it.")
     return [{name: _value(name, text) for name, text in row.items()} for row in rows]
 
@@ -87,7 +98,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def _value(name: str, text: str) -> Any:
     if name in TRAITS:
         return text == "true"
-    if name in ("rank", "normal", "anomaly", "units"):
+    if name in ("rank", "units", *RESTS_ON):
         return int(text)
     if name in IDENTITY:
         return text
@@ -119,8 +130,8 @@ def _block(dataset: str, rows: list[Mapping[str, Any]], limit: int) -> str:
         ]
         for row in rows[:limit]
     ]
-    fields = Traits.__dataclass_fields__
-    marks = [", ".join(Traits(*(row[name] for name in fields)).labels) for row in rows[:limit]]
+    traits = Traits.__dataclass_fields__
+    marks = [", ".join(Traits(*(row[name] for name in traits)).labels) for row in rows[:limit]]
     if any(marks):
         head.append("note")
         body = [[*row, mark] for row, mark in zip(body, marks, strict=True)]
@@ -133,9 +144,10 @@ def _block(dataset: str, rows: list[Mapping[str, Any]], limit: int) -> str:
         ).rstrip()
         for row in [head, *body]
     ]
-    clips = f"{first['normal']} normal and {first['anomaly']} anomalous test clips"
-    title = f"{dataset}: {count(len(rows), 'system')}, {clips}"
+    rests = Evidence(**{name: first[name] for name in RESTS_ON})
+    title = f"{dataset}: {count(len(rows), 'system')}, {rests.text}"
     notes = [SIMULATED] if first["simulated"] else []
+    notes += [rests.caution] if rests.few else []
     if len(rows) > limit:
         notes.append(f"{len(rows) - limit} more in leaderboard.csv.")
     return "\n".join([title, "-" * len(title), *lines, *notes])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,17 +12,21 @@ from asdflow.foundation.errors import ConfigError
 from asdflow.foundation.files import whole_file
 from asdflow.presentation import words
 from asdflow.presentation.colours import MARKERS, marks, tokens
+from asdflow.presentation.evidence import FEW
 from asdflow.presentation.results import METRIC_NAMES, OFFICIAL, Results, Traits
 from asdflow.presentation.words import SIMULATED
 from asdflow.report import facts, sound
+from asdflow.report.by_recording import Recording, by_recording
 from asdflow.report.drawing import Drawing, inline
 from asdflow.report.leaderboard import csv_text, table
 from asdflow.report.verdict import Verdict, verdict
 
 if TYPE_CHECKING:
+    from asdflow.presentation.results import System
     from asdflow.report.sound import Audio, Machine
 
 SECONDS, LIMIT_MB = 10.0, 8.0
+RECORDINGS = 500  # most that are listed of a data set
 HERE = Path(__file__).parent
 
 HEADINGS = {
@@ -93,8 +97,7 @@ def build(
     }
     machines, _ = sound.machines(chosen, audio, seconds, int(limit_mb * 1e6))
     pages = [
-        _dataset(results, name, figures[name], machines[name], results.label(featured[name]))
-        for name in results.datasets
+        _dataset(results, name, figures[name], machines[name], featured[name]) for name in results.datasets
     ]
     page = (
         _environment()
@@ -105,6 +108,7 @@ def build(
             grid=facts.grid(results),
             datasets=pages,
             board=_board(results),
+            cautions=_cautions(pages),
             csv=base64.b64encode(csv_text(results).encode()).decode(),
             entries=facts.entries(results),
             origins=facts.origins(results),
@@ -112,6 +116,7 @@ def build(
             configuration=facts.configuration(results.study),
             options=results.study["metrics"],
             coverage=words.coverage(results.study["metrics"]["confidence"]),
+            few=FEW,
             trait_meaning=TRAIT_MEANING,
             tokens=tokens(),
             shapes=_SHAPES,
@@ -136,10 +141,12 @@ class DatasetPage:
     featured: str
     counts: tuple[facts.ClipCounts, ...]
     oddities: facts.Oddities
+    recordings: tuple[Recording, ...]
+    more_recordings: int
 
 
 def _dataset(
-    results: Results, name: str, files: Mapping[str, str | Path], machines, featured: str
+    results: Results, name: str, files: Mapping[str, str | Path], machines, featured: System
 ) -> DatasetPage:
     number = results.datasets.index(name)
     drawings = tuple(
@@ -149,6 +156,7 @@ def _dataset(
         )
         for index, (figure, path) in enumerate(files.items())
     )
+    recordings = by_recording(results, name, featured)
     return DatasetPage(
         name,
         results.simulated(name),
@@ -156,10 +164,22 @@ def _dataset(
         verdict(results, name),
         drawings,
         tuple(machines),
-        featured,
+        results.label(featured),
         tuple(facts.clip_counts(results, name)),
         facts.oddities(results, name),
+        tuple(recordings[:RECORDINGS]),
+        max(0, len(recordings) - RECORDINGS),
     )
+
+
+def _cautions(pages: Sequence[DatasetPage]) -> list[str]:
+    """Each caution about few recordings once, with the data sets that it concerns."""
+    concerned: dict[str, list[str]] = {}
+    for page in pages:
+        if page.verdict.caution:
+            concerned.setdefault(page.verdict.caution, []).append(page.name)
+    everywhere = len(pages) == 1
+    return [text if everywhere else f"{words.listed(names)}: {text}" for text, names in concerned.items()]
 
 
 def _board(results: Results) -> dict[str, Any]:
