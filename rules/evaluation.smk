@@ -31,6 +31,7 @@ rule leaderboard:
     """Every system of every data set, best first, as a table for people and programs."""
     input:
         metrics=plan.all_metrics(),
+        clips=plan.all_clips(),
     output:
         report(
             "results/leaderboard.csv",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asdflow.foundation.errors import ConfigError
 from asdflow.foundation.files import whole_file
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 AUCS = ("auc_source", "auc_target")
 SYSTEM = ("dataset", "encoder", "layer", "pooling", "kind", "system")
+CHOICES = ("dataset", "encoder", "layer", "pooling", "system")
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,35 @@ def by_recording(results: Results, dataset: str, system: System) -> list[Recordi
         found,
         key=lambda one: (place[one.machine], one.section, -one.mean, one.recording, str(one.domain)),
     )
+
+
+def choose(results: Results, chosen: Mapping[str, Sequence[str] | None]) -> list[tuple[str, System]]:
+    """(data set, system) of a study, best first within a data set.
+
+    Parameters
+    ----------
+    chosen : mapping of some of `CHOICES` to names
+        Only these; a key that is absent or empty leaves the choice open.
+
+    Raises
+    ------
+    ConfigError
+        A name that is not part of the study.
+    """
+    wanted = {key: set(names) for key, names in chosen.items() if names}
+    cells = [(dataset, one) for dataset in results.datasets for one in results.systems(dataset)]
+    named = [dict(zip(CHOICES, (dataset, *one.feature, one.name), strict=True)) for dataset, one in cells]
+    for key, names in wanted.items():
+        known = {name[key] for name in named}
+        if unknown := sorted(names - known):
+            raise ConfigError(
+                f"{key} {unknown[0]!r}", "is not part of the study", f"Choose of {', '.join(sorted(known))}."
+            )
+    return [
+        cell
+        for cell, name in zip(cells, named, strict=True)
+        if all(name[key] in names for key, names in wanted.items())
+    ]
 
 
 def write(results: Results, systems: Iterable[tuple[str, System]], path: str | Path) -> int:
