@@ -522,6 +522,61 @@ def test_names_cannot_break_the_page(tmp_path):
     assert not Outline(text).open
 
 
+def test_hostile_names_of_recordings_attributes_and_warnings_are_words_on_the_page(tmp_path, monkeypatch):
+    import polars as pl
+
+    evil = "<img src=x onerror=alert(1)>{{ 7 * 7 }}\u202e"
+    study = synthetic.study({"mine": {"kind": "folder", "root": "x"}}, poolings=1, detectors=1, fusion=False)
+    results = synthetic.make(tmp_path, study, machines=["m'\">"], clips=3)
+    system = results.systems("mine")[0]
+    clips = results.clips("mine").with_columns(
+        warnings=pl.lit([evil], pl.List(pl.String)), recording=pl.lit(evil)
+    )
+    results._kept["clips", "mine"] = clips
+    results._kept["scores", "mine", system] = results.scores("mine", system).with_columns(
+        recording=pl.lit(evil)
+    )
+    report.build(results, figures_of(results, tmp_path), tmp_path / "report.html", audio)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    outline = Outline(text)
+    assert not outline.open
+    assert not [one for tag, one in outline.tags if tag == "img" and "onerror" in one]
+    assert outline.words["data-mine"].count("{{ 7 * 7 }}") >= 2  # of the recording and of a warning
+
+
+def test_clips_are_counted_with_the_recordings_that_they_were_cut_from(tmp_path):
+    results = synthetic.make(tmp_path, synthetic.study(poolings=1), machines=1, clips=10, bank=12, cut=5)
+    source, target = facts.clip_counts(results, "factory")
+    assert source.cut and target.cut
+    # Of 12 train clips the last two, numbers 10 and 11 of the third recording, are of the target domain.
+    assert (source.train, source.recordings["train"]) == (10, 2)
+    assert (target.train, target.recordings["train"]) == (2, 1)
+    for row in (source, target):
+        assert (row.normal, row.anomaly) == (10, 10)
+        assert (row.recordings["normal"], row.recordings["anomaly"]) == (2, 2)
+
+
+def test_the_page_counts_recordings_in_brackets_where_clips_were_cut(tmp_path):
+    texts = []
+    for cut in (1, 5):
+        folder = tmp_path / str(cut)
+        results = synthetic.make(folder, synthetic.study(poolings=1), machines=1, clips=10, cut=cut)
+        report.build(results, figures_of(results, folder), folder / "report.html", audio)
+        texts.append(Outline((folder / "report.html").read_text(encoding="utf-8")).words["data-factory"])
+    assert "Each clip is a recording of its own" in texts[0] and "10 (2)" not in texts[0]
+    assert "In brackets: recordings" in texts[1] and "10 (2)" in texts[1]
+
+
+def test_no_row_of_a_long_list_of_recordings_is_dropped_without_a_word(made, tmp_path, monkeypatch):
+    from asdflow.report import page as pages
+
+    results, figures, _ = made
+    monkeypatch.setattr(pages, "RECORDINGS", 10)
+    report.build(results, figures, tmp_path / "report.html", audio)
+    text = Outline((tmp_path / "report.html").read_text(encoding="utf-8")).words["data-mine"]
+    assert "These are the first 10 of 64." in text
+
+
 def test_the_table_of_data_counts_every_clip_once(results):
     rows = facts.clip_counts(results, "factory")
     total = sum(row.train + row.normal + row.anomaly + row.unlabelled + row.supplemental for row in rows)
@@ -567,6 +622,23 @@ def test_sources_name_the_weights_and_mark_those_that_nobody_vouches_for(spec, w
     assert found.what.startswith("Encoder mine: ") and what in found.what
     assert ("UNVERIFIED" in found.what) == ("UNVERIFIED" in what)
     assert "/home" not in found.what
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/home/someone/own.pt", ".../own.pt"),
+        ("~/models/own.pt", ".../own.pt"),
+        ("C:\\Users\\someone\\own.pt", ".../own.pt"),
+        ("models/own.pt", "models/own.pt"),
+    ],
+)
+def test_of_a_path_of_a_user_only_the_last_part_is_told(path, shown):
+    spec = {"name": "beats", "checkpoint": path, "layers": [path]}
+    assert facts.written(spec) == f"beats (checkpoint {shown}, layers {shown})"
+    text = facts.configuration({"encoders": {"mine": spec}, "noise": {"recordings": [Path(path)]}})
+    assert text.count(shown) == 3
+    assert "someone" not in text and "~" not in text
 
 
 def test_versions_name_what_decides_the_results():
