@@ -27,6 +27,7 @@ def scores(seed: int, machines=("fan", "Sander"), label=lambda machine, clip, wo
     machine, split, clip, domain, labels, score = zip(*rows, strict=True)
     columns = {"machine": machine, "section": ["00"] * len(rows), "clip": clip, "split": split}
     columns |= {"domain": domain, "label": labels, "recording": clip, "score": score}
+    columns |= {"detector": ["nn"] * len(rows), "refused": [None] * len(rows)}
     return pa.table({name: list(values) for name, values in columns.items()}, schema=SCORES.arrow())
 
 

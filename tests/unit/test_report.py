@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from asdflow.foundation.errors import ConfigError, ProductError
 from asdflow.presentation import plotting
 from asdflow.presentation.results import Results, Traits
 from asdflow.presentation.words import SIMULATED
+from asdflow.products.study import Study
 from asdflow.report import drawing, facts, sound, spectrogram
 from asdflow.report import verdict as verdicts
 from asdflow.report._png import indexed_png
@@ -128,7 +130,8 @@ def test_bytes_do_not_depend_on_the_seed_of_hashes(made, tmp_path):
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
         "import synthetic_results as s; from pathlib import Path\n"
         "from asdflow import report; from asdflow.presentation.results import Results\n"
-        "f = Path(sys.argv[2]); r = Results(f, json.loads(sys.argv[4]))\n"
+        "from asdflow.products.study import Study\n"
+        "f = Path(sys.argv[2]); r = Results(f, Study.from_dict(json.loads(sys.argv[4])))\n"
         "names = ('leaderboard', 'heatmap')\n"
         "figures = {d: {n: f / 'figures' / d / f'{n}.svg' for n in names} for d in r.datasets}\n"
         "report.build(r, figures, sys.argv[3], lambda d, row, rate:"
@@ -136,7 +139,8 @@ def test_bytes_do_not_depend_on_the_seed_of_hashes(made, tmp_path):
     )
     for seed in ("1", "2"):
         out = tmp_path / f"{seed}.html"
-        arguments = [str(Path(__file__).parent), str(results.folder), str(out), json.dumps(results.study)]
+        study = json.dumps(results.study.as_dict())
+        arguments = [str(Path(__file__).parent), str(results.folder), str(out), study]
         subprocess.run(
             [sys.executable, "-c", code, *arguments],
             check=True,
@@ -229,7 +233,7 @@ def test_a_machine_with_few_clips_shows_each_once(tmp_path):
 
 def test_no_clips_are_shown_where_none_are_asked_for(made, tmp_path):
     results, figures, _ = made
-    silent = Results(results.folder, {**results.study, "report": {"system": None, "clips": 0}})
+    silent = Results(results.folder, replace(results.study, report={"system": None, "clips": 0}))
     report.build(silent, figures, tmp_path / "report.html", audio)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<audio" not in text and "Most and least anomalous" not in text
@@ -437,9 +441,8 @@ def test_data_sets_with_and_without_domains_share_one_csv(tmp_path):
     bare = synthetic.make(
         tmp_path, synthetic.study({"bare": {"kind": "factory"}}, poolings=1), machines=1, domains=False
     )
-    both = Results(
-        tmp_path, {**results.study, "datasets": results.study["datasets"] | bare.study["datasets"]}
-    )
+    datasets = {**results.study.datasets, **bare.study.datasets}
+    both = Results(tmp_path, replace(results.study, datasets=datasets))
     rows = list(csv.DictReader(io.StringIO(report.csv_text(both))))
     assert {row["auc_target"] == "" for row in rows if row["dataset"] == "bare"} == {True}
     assert {row["auc_target"] == "" for row in rows if row["dataset"] == "factory"} == {False}
@@ -532,16 +535,16 @@ def test_hostile_names_of_recordings_attributes_and_warnings_are_words_on_the_pa
     clips = results.clips("mine").with_columns(
         warnings=pl.lit([evil], pl.List(pl.String)), recording=pl.lit(evil)
     )
-    results._kept["clips", "mine"] = clips
-    results._kept["scores", "mine", system] = results.scores("mine", system).with_columns(
-        recording=pl.lit(evil)
-    )
+    scores = results.scores("mine", system).with_columns(recording=pl.lit(evil))
+    monkeypatch.setattr(results, "clips", lambda dataset: clips)
+    monkeypatch.setattr(results, "scores", lambda dataset, system: scores)
     report.build(results, figures_of(results, tmp_path), tmp_path / "report.html", audio)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     outline = Outline(text)
     assert not outline.open
     assert not [one for tag, one in outline.tags if tag == "img" and "onerror" in one]
-    assert outline.words["data-mine"].count("{{ 7 * 7 }}") >= 2  # of the recording and of a warning
+    rows = 4  # the one recording has both labels in both domains
+    assert outline.words["data-mine"].count("{{ 7 * 7 }}") == clips.height + rows
 
 
 def test_clips_are_counted_with_the_recordings_that_they_were_cut_from(tmp_path):
@@ -618,7 +621,7 @@ def test_sources_name_licence_and_citation(results):
     ],
 )
 def test_sources_name_the_weights_and_mark_those_that_nobody_vouches_for(spec, what):
-    (found,) = facts.origins(SimpleNamespace(study={"datasets": {}, "encoders": {"mine": spec}}))
+    (found,) = facts.origins(SimpleNamespace(study=SimpleNamespace(datasets={}, encoders={"mine": spec})))
     assert found.what.startswith("Encoder mine: ") and what in found.what
     assert ("UNVERIFIED" in found.what) == ("UNVERIFIED" in what)
     assert "/home" not in found.what
@@ -636,7 +639,8 @@ def test_sources_name_the_weights_and_mark_those_that_nobody_vouches_for(spec, w
 def test_of_a_path_of_a_user_only_the_last_part_is_told(path, shown):
     spec = {"name": "beats", "checkpoint": path, "layers": [path]}
     assert facts.written(spec) == f"beats (checkpoint {shown}, layers {shown})"
-    text = facts.configuration({"encoders": {"mine": spec}, "noise": {"recordings": [Path(path)]}})
+    study = synthetic.study() | {"encoders": {"mine": spec}, "report": {"files": [path]}}
+    text = facts.configuration(Study.from_dict(study))
     assert text.count(shown) == 3
     assert "someone" not in text and "~" not in text
 
@@ -650,8 +654,8 @@ def test_the_configuration_reads_back(results):
     from ruamel.yaml import YAML
 
     back = YAML(typ="safe").load(facts.configuration(results.study))
-    assert back["detectors"] == results.study["detectors"]
-    assert back["datasets"]["mine"]["root"] == ".../motors"
+    assert back["detectors"] == results.study.detectors
+    assert (back["datasets"]["mine"]["kind"], back["datasets"]["mine"]["root"]) == ("folder", ".../motors")
 
 
 def test_the_report_is_small(made):

@@ -226,10 +226,10 @@ def test_an_interval_is_never_said_to_be_plus_or_minus_nothing(half, said):
 
 
 @pytest.mark.parametrize("name", ["effects", "heatmap"])
-def test_without_spread_chance_is_not_said_to_move_anything(tmp_path, name):
+def test_without_spread_chance_is_not_said_to_move_anything(tmp_path, name, monkeypatch):
     results = synthetic.make(tmp_path, synthetic.study(poolings=1), machines=2, clips=4)
     flat = results.metrics("factory").with_columns(low=pl.col("value"), high=pl.col("value"))
-    results._kept["metrics", "factory"] = flat
+    monkeypatch.setattr(results, "metrics", lambda dataset: flat)
     note = REGISTRY.build({"name": name}).draw(results, "factory").note
     assert "±" not in note and "chance alone" not in note and "has no width" in note
 
@@ -296,12 +296,12 @@ def test_the_first_place_is_said_to_be_shared_where_it_is(systems, level, place)
     assert said.place == place
 
 
-def test_an_interval_without_width_is_no_certainty(tmp_path):
+def test_an_interval_without_width_is_no_certainty(tmp_path, monkeypatch):
     results = synthetic.make(tmp_path, synthetic.study(poolings=1), machines=1, clips=10)
     board = results.leaderboard("factory").with_columns(
         official=pl.lit(1.0), official_low=pl.lit(1.0), official_high=pl.lit(1.0)
     )
-    results._kept["leaderboard", "factory"] = board
+    monkeypatch.setattr(results, "leaderboard", lambda dataset: board)
     said = " ".join(verdict.verdict(results, "factory").sentences)
     assert "so its interval has no width" in said
     assert "so its score is somewhat too good" in said and "lead" not in said.split("picked among")[1]

@@ -7,7 +7,6 @@ datasets:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from asdflow.foundation.errors import ConfigError
@@ -16,26 +15,20 @@ from asdflow.foundation.registry import Registry
 REGISTRY = Registry("dataset kind", __name__)
 register = REGISTRY.register
 
-GIVEN = "given"
-"""Layer and pooling, in paths and tables, of vectors that came ready-made: neither was chosen here."""
-
 
 def build(spec: Mapping[str, Any]):
     """Data set from its configuration entry, e.g. `{"kind": "folder", "root": "recordings"}`.
 
+    The normal form of a study, which says `name` for `kind`, is taken as well.
+
     Returns an `asdflow.datasets.base.Dataset`. Raises ConfigError for an unknown kind, option or value, with
     the nearest valid one.
     """
-    from asdflow.datasets.base import Recordings, common_options
-
-    if not isinstance(spec, Mapping) or "kind" not in spec:
+    if not isinstance(spec, Mapping) or not {"kind", "name"} & spec.keys():
         raise ConfigError(
             f"dataset {spec!r}",
             "has no kind",
             f"Write it as {{kind: ..., option: value}}. Known kinds: {', '.join(REGISTRY.names())}.",
         )
-    options = {key: value for key, value in spec.items() if key != "kind"}
-    if not issubclass(REGISTRY.member(spec["kind"]), Recordings):
-        return REGISTRY.build({"name": spec["kind"], **options})
-    own, common = common_options(options)
-    return replace(REGISTRY.build({"name": spec["kind"], **own}), **common)
+    named = {"name": spec["kind"], **spec} if "kind" in spec else spec
+    return REGISTRY.build({key: value for key, value in named.items() if key != "kind"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 
 from asdflow.clips.rows import ClipRow
 from asdflow.datasets._scan import require_machine
-from asdflow.foundation.errors import DataError, together
+from asdflow.foundation.errors import DataError, did_you_mean, together
 from asdflow.products.schemas import DOMAIN, LABEL, SPLIT
 
 REQUIRED = ("clip", "machine", "section", "domain", "split", "label")
@@ -121,8 +120,7 @@ def _require_columns(file: Path, schema: pa.Schema) -> None:
     known = (*REQUIRED, *OPTIONAL, VALUES)
     for name in schema.names:
         if name not in known:
-            near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-            hint = f"Did you mean {near[0]!r}? " if near else "Leave it out. "
+            hint = did_you_mean(name.lower(), known) or "Leave it out. "
             raise DataError(f"{file}, column {name!r}", "is not known", f"{hint}Known: {', '.join(known)}.")
     for name in (*REQUIRED, VALUES):
         if name not in schema.names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from asdflow.datasets import _clips_csv, _dcase_tree, _mimii_tree, register
 from asdflow.datasets._scan import Tree, scan
 from asdflow.datasets._split import Machines, as_domains, with_bank
 from asdflow.datasets.base import Recordings
-from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError, did_you_mean
 
 
 @register("folder")
@@ -138,8 +137,7 @@ class Folder(Recordings):
 def _require_known(option: str, wanted: Iterable[str] | None, known: Iterable[str], root: Path) -> None:
     for name in wanted or ():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
+            hint = did_you_mean(name, known)
             raise ConfigError(
                 option, f"{name!r} is not in {root}", f"{hint}It has: {', '.join(sorted(known))}."
             )

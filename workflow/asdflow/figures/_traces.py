@@ -62,15 +62,14 @@ class Trace:
 
 def traces(results: Results, dataset: str) -> list[Trace]:
     """One trace a swept parameter of at least two values, where the data set has the sweep."""
-    sweeps = results.study.get("sweeps") or {}
     rows = results.leaderboard(dataset).to_dicts()
     found = []
     for axis, column in (("poolings", "pooling"), ("detectors", "system")):
-        for entry, sweep in (sweeps.get(axis) or {}).items():
-            members = {name: tuple(values) for name, values in sweep["members"].items()}
+        for entry, sweep in results.study.sweeps.get(axis, {}).items():
+            members, parameters = sweep.members, sweep.parameters
             best = next((row for row in rows if row[column] in members), None)  # rows are best first
-            for number in range(len(sweep["parameters"]) if best else 0):
-                trace = _trace(results, rows, best, column, members, number, sweep["parameters"], entry)
+            for number in range(len(parameters) if best else 0):
+                trace = _trace(results, rows, best, column, members, number, parameters, entry)
                 if len(trace.values) > 1:
                     found.append(trace)
     return found

@@ -141,7 +141,7 @@ class Distributions(Picture):
     def _note(self, results: Results, system: System, groups) -> str:
         notes = []
         chosen = (self.system, self.encoder, self.layer, self.pooling)
-        if not any(chosen) and not (results.study.get("report") or {}).get("system"):
+        if not any(chosen) and not results.study.report.get("system"):
             notes.append("The system shown is the first of the leaderboard.")
         largest = max(len(values) for one in groups.values() for values in one.values())
         if largest > self.dots:

@@ -61,7 +61,7 @@ class Effects(Picture):
                 "No two systems of this study differ on one axis alone, so no axis has an effect to show.",
                 simulated,
             )
-        options = {name: results.study["metrics"][name] for name in ("rounds", "confidence")}
+        options = {name: results.study.metrics[name] for name in ("rounds", "confidence")}
         labels = [_axis(results, one.axis) for one in effects]
         details = [f"{one.members} members, {words.count(one.settings, 'setting')}" for one in effects]
         label = plotting.widest(labels, plotting.TEXT, True)
@@ -132,7 +132,7 @@ def _effects(results: Results, dataset: str, metric: str) -> list[Effect]:
     """Effect of every axis on which some pair of systems differs alone."""
     from asdflow.metrics import effects
 
-    detectors = results.study["detectors"]
+    detectors = results.study.detectors
     parts = {name: _parts(spec) for name, spec in detectors.items()}
     # Two names for one detector are one member.
     first = {parts[name]: name for name in reversed(detectors)}
@@ -149,8 +149,7 @@ def _effects(results: Results, dataset: str, metric: str) -> list[Effect]:
 
 def _parts(spec: Mapping[str, Any]) -> tuple[str, str]:
     """Backend and normalization of a detector, written so that equal parts are equal strings."""
-    several = spec.get("normalization") or {"name": "none"}
-    parts = [part for part in (several if isinstance(several, list) else [several]) if part["name"] != "none"]
+    parts = [part for part in spec["normalization"] if part["name"] != "none"]
     return json.dumps(spec["backend"], sort_keys=True), json.dumps(parts, sort_keys=True)
 
 

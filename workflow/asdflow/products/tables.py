@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,31 @@ def read(
     return table
 
 
+def read_systems(files: Sequence[str | Path], names: Iterable[str]) -> dict[str, pa.Table]:
+    """One table of schema "scores" for each system, in the order of `names`, from the tables that hold them.
+
+    A file may hold others as well; several files may hold a system, e.g. one a machine. Raises ProductError
+    as `read` does, and when a system is in none of the files.
+    """
+    whole = pa.concat_tables([read(file, "scores") for file in files])
+    found = {}
+    for name in names:
+        found[name] = whole.filter(pc.equal(whole.column("detector"), name))
+        if not found[name].num_rows:
+            what = f"hold no scores of {name!r}"
+            raise ProductError(
+                ", ".join(map(str, files)), what, "Rebuild them: snakemake -R scores_of_backend."
+            )
+    return found
+
+
+def read_distances(path: str | Path, inherited: Mapping[str, Any]) -> tuple[str, pa.Table]:
+    """Metric and table of a product "distances", made of embeddings that inherit this (see `inherited`)."""
+    with open_product(path, "distances") as file:
+        metric = provenance(file)["made_by"]["metric"]
+    return metric, read(path, "distances", made_by={"metric": metric} | inherited)
+
+
 @contextmanager
 def open_product(
     path: str | Path, kind: str, made_by: Mapping | None = None
@@ -185,6 +210,8 @@ def check(path: str | Path, schema: Schema, table: pa.Table, columns: list[str] 
         raise ProductError(path, f"lacks columns {missing} and has unknown columns {extra}", REMEDY)
     for column in wanted:
         _check_column(path, column, table.column(column.name))
+    if schema.either and set(schema.either) <= set(table.column_names):
+        _check_either(path, schema.either, table)
     if set(schema.key) <= set(table.column_names) and table.num_rows > 1:
         _check_key(path, schema, table)
 
@@ -271,6 +298,14 @@ def _check_column(path, column: Column, values: pa.ChunkedArray) -> None:
         if low is not None or high is not None:
             value, limit = (low, f">= {column.low}") if low is not None else (high, f"<= {column.high}")
             raise ProductError(where, f"holds {value}, must be {limit}", REMEDY)
+
+
+def _check_either(path, names: tuple[str, str], table: pa.Table) -> None:
+    one, two = (pc.is_null(table.column(name)) for name in names)
+    odd = table.num_rows - (pc.sum(pc.xor(one, two)).as_py() or 0)
+    if odd:
+        both = " and ".join(map(repr, names))
+        raise ProductError(path, f"has {odd} rows with both or none of {both}", REMEDY)
 
 
 def _check_key(path, schema: Schema, table: pa.Table) -> None:

@@ -15,6 +15,7 @@ from asdflow.presentation.words import count, listed
 
 if TYPE_CHECKING:
     from asdflow.presentation.results import Results
+    from asdflow.products.study import Study
 
 # What decides a number or a picture.
 PACKAGES = (
@@ -123,7 +124,7 @@ def entries(results: Results) -> list[Entry]:
         ("encoder", encoders.REGISTRY, "encoders"),
         ("pooling", poolings.REGISTRY, "poolings"),
     ):
-        for name, spec in study[key].items():
+        for name, spec in getattr(study, key).items():
             shown = dict(spec) | ({"layers": results.layers[name]} if axis == "encoder" else {})
             found.append(Entry(axis, name, written(shown), _meaning(registry, spec)))
     for dataset in results.datasets:
@@ -131,16 +132,13 @@ def entries(results: Results) -> list[Entry]:
             found.append(
                 Entry("encoder", name, "given", f"Vectors that came with data set {dataset}, one a clip.")
             )
-    for name, spec in study["detectors"].items():
-        several = spec.get("normalization") or []
-        parts = [
-            part for part in (several if isinstance(several, list) else [several]) if part["name"] != "none"
-        ]
+    for name, spec in study.detectors.items():
+        parts = [part for part in spec["normalization"] if part["name"] != "none"]
         what = ", then ".join(written(part) for part in (spec["backend"], *parts))
         meaning = [_meaning(backends.REGISTRY, spec["backend"])]
         meaning += [_meaning(normalizations.REGISTRY, part) for part in parts]
         found.append(Entry("detector", name, what, " ".join(meaning)))
-    for name, spec in (study.get("fusions") or {}).items():
+    for name, spec in study.fusions.items():
         meaning = f"{_meaning(fusions.REGISTRY, spec)} Joins {listed(results.members(name))}."
         found.append(Entry("fusion", name, written(spec), meaning))
     return found
@@ -174,22 +172,15 @@ def origins(results: Results) -> list[Origin]:
     from asdflow.pipeline import build
 
     found = []
-    for name, spec in results.study["datasets"].items():
+    for name, spec in results.study.datasets.items():
         data = datasets.build(spec)
         own = (
             "computed by asdflow; no recordings"
             if data.simulated
             else "not stated here; that of the recordings' owner"
         )
-        citation = getattr(data, "citation", "") or ""
-        found.append(
-            Origin(
-                f"Data set {name}",
-                getattr(data, "licence", None) or own,
-                citation if isinstance(citation, str) else " ".join(citation),
-            )
-        )
-    for name, spec in results.study["encoders"].items():
+        found.append(Origin(f"Data set {name}", data.licence or own, data.citation or ""))
+    for name, spec in results.study.encoders.items():
         found.append(_weights(f"Encoder {name}", build.encoder(spec)))
     return found
 
@@ -224,7 +215,7 @@ def versions() -> list[tuple[str, str]]:
     return found
 
 
-def configuration(study: Mapping[str, Any]) -> str:
+def configuration(study: Study) -> str:
     """The study as YAML. Of an absolute path only the last part is shown, as the rest says more of a host."""
     from ruamel.yaml import YAML
 
@@ -236,14 +227,18 @@ def configuration(study: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
-def _as_written(study: Mapping[str, Any]) -> dict[str, Any]:
+def _as_written(study: Study) -> dict[str, Any]:
     """The study in the keys of a configuration, its sweeps written out as entries."""
-    keys = [key for key in study if key not in ("layers", "sweeps", "members")]
-    shown = {key: study[key] for key in keys}
-    if members := study.get("members"):
-        shown["fusions"] = {
-            name: spec | {"members": members[name]} for name, spec in study["fusions"].items()
-        }
+    axes = ("datasets", "encoders", "poolings", "detectors", "fusions", "figures")
+    shown = {key: getattr(study, key) for key in ("title", *axes, "metrics", "report")}
+    shown["datasets"] = {
+        name: {"kind": spec["name"]} | {key: value for key, value in spec.items() if key != "name"}
+        for name, spec in study.datasets.items()
+    }
+    shown["fusions"] = {
+        name: spec | {"members": study.members[name]} if name in study.members else spec
+        for name, spec in study.fusions.items()
+    }
     return shown
 
 
@@ -252,19 +247,19 @@ def grid(results: Results) -> list[str]:
     study = results.study
     layers = sum(map(len, results.layers.values()))
     machines = sum(len(results.machines(dataset)) for dataset in results.datasets)
-    encoders = count(len(study["encoders"]), "encoder")
+    encoders = count(len(study.encoders), "encoder")
     given = len({(dataset, name) for dataset in results.datasets for name in results.given(dataset)})
     heard = [
-        encoders if layers == len(study["encoders"]) else f"{encoders} with {count(layers, 'layer')}",
-        count(len(study["poolings"]), "pooling"),
+        encoders if layers == len(study.encoders) else f"{encoders} with {count(layers, 'layer')}",
+        count(len(study.poolings), "pooling"),
     ]
     return [
         count(len(results.datasets), "data set"),
         count(machines, "machine"),
-        *(heard if study["encoders"] else []),
+        *(heard if study.encoders else []),
         *([f"{count(given, 'kind')} of given vectors"] if given else []),
-        count(len(study["detectors"]), "detector"),
-        *([count(len(study["fusions"]), "fusion")] if study.get("fusions") else []),
+        count(len(study.detectors), "detector"),
+        *([count(len(study.fusions), "fusion")] if study.fusions else []),
     ]
 
 

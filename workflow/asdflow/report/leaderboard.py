@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asdflow.foundation.errors import ProductError
 from asdflow.foundation.files import whole_file
 from asdflow.presentation.evidence import Evidence, evidence
-from asdflow.presentation.results import METRIC_NAMES, OFFICIAL, Results, Traits
+from asdflow.presentation.results import ALL, METRIC_NAMES, OFFICIAL, Results, Traits
 from asdflow.presentation.words import SIMULATED, count, interval, percent
 
 if TYPE_CHECKING:
@@ -28,18 +28,42 @@ def table(results: Results) -> pl.DataFrame:
     """Leaderboards of all data sets, one below the other; a metric that a data set lacks is null.
 
     Behind the metrics the columns of `Evidence`: test clips, and the recordings that they were cut from.
+    Systems that are not computed stand last in each, without rank and numbers; `refused` says why.
     """
     import polars as pl
 
     boards = [
-        results.leaderboard(dataset).with_columns(
-            pl.lit(number).alias(name) for name, number in asdict(evidence(results, dataset)).items()
-        )
+        pl.concat([_judged(results, dataset), _refused(results, dataset)], how="diagonal")
         for dataset in results.datasets
     ]
     metrics = [name for name in METRIC_NAMES if any(name in board.columns for board in boards)]
     values = [f"{metric}{end}" for metric in metrics for end in ("", "_low", "_high")]
-    return pl.concat(boards, how="diagonal").select(*IDENTITY, *values, *COUNTS, *TRAITS)
+    return pl.concat(boards, how="diagonal").select(*IDENTITY, *values, *COUNTS, *TRAITS, "refused")
+
+
+def _judged(results: Results, dataset: str) -> pl.DataFrame:
+    """Leaderboard of a data set with what its numbers rest on."""
+    import polars as pl
+
+    rests = asdict(evidence(results, dataset))
+    return results.leaderboard(dataset).with_columns(
+        pl.lit(value).alias(name) for name, value in rests.items()
+    )
+
+
+def _refused(results: Results, dataset: str) -> pl.DataFrame:
+    """One row a system that is not computed."""
+    import polars as pl
+
+    rows = results.refused(dataset).filter(pl.col("machine") == ALL)
+    traits = [results.traits[name] for name in rows["system"]]
+    return rows.drop("machine", "section").with_columns(
+        *(
+            pl.Series(name, [getattr(one, name) for one in traits], dtype=pl.Boolean)
+            for name in Traits.__dataclass_fields__
+        ),
+        pl.lit(results.simulated(dataset)).alias("simulated"),
+    )
 
 
 def csv_text(results: Results) -> str:
@@ -99,13 +123,15 @@ def _value(name: str, text: str) -> Any:
     if name in TRAITS:
         return text == "true"
     if name in ("rank", "units", *RESTS_ON):
-        return int(text)
-    if name in IDENTITY:
+        return int(text) if text else None
+    if name in (*IDENTITY, "refused"):
         return text
     return float(text) if text else None
 
 
 def _block(dataset: str, rows: list[Mapping[str, Any]], limit: int) -> str:
+    refused = [row for row in rows if row.get("refused")]
+    rows = [row for row in rows if not row.get("refused")]
     first = rows[0]
     terms = [name for name in METRIC_NAMES if name != OFFICIAL and first.get(name) is not None]
     names = (
@@ -150,4 +176,9 @@ def _block(dataset: str, rows: list[Mapping[str, Any]], limit: int) -> str:
     notes += [rests.caution] if rests.few else []
     if len(rows) > limit:
         notes.append(f"{len(rows) - limit} more in leaderboard.csv.")
+    for row in refused[:limit]:
+        feature = " ".join(row[name] for name in ("encoder", "layer", "pooling"))
+        notes.append(f"Not computed: {row['system']} on {feature}: {row['refused']}")
+    if len(refused) > limit:
+        notes.append(f"{len(refused) - limit} more that are not computed in leaderboard.csv.")
     return "\n".join([title, "-" * len(title), *lines, *notes])

@@ -85,7 +85,7 @@ def build(
         raise ConfigError(
             "figures", f"lack the data sets {missing}", "Hand in the figures of every data set."
         )
-    each = int((results.study.get("report") or {}).get("clips", 2))
+    each = int(results.study.report.get("clips", 2))
     if audio is None:
         heard = [name for name in results.datasets if not results.given(name)]
         longest = {name: float(results.clips(name)["duration_s"].max()) for name in heard}
@@ -103,7 +103,7 @@ def build(
         _environment()
         .get_template("page.html.j2")
         .render(
-            title=results.study.get("title") or "Training-free anomalous sound detection",
+            title=results.study.title,
             simulated_sentence=SIMULATED,
             grid=facts.grid(results),
             datasets=pages,
@@ -114,8 +114,8 @@ def build(
             origins=facts.origins(results),
             versions=facts.versions(),
             configuration=facts.configuration(results.study),
-            options=results.study["metrics"],
-            coverage=words.coverage(results.study["metrics"]["confidence"]),
+            options=results.study.metrics,
+            coverage=words.coverage(results.study.metrics["confidence"]),
             few=FEW,
             trait_meaning=TRAIT_MEANING,
             tokens=tokens(),
@@ -186,7 +186,7 @@ def _board(results: Results) -> dict[str, Any]:
     """Rows and columns of the table of all systems."""
     rows = table(results).to_dicts()
     metrics = [name for name in METRIC_NAMES if name in rows[0]]
-    ends = [row[OFFICIAL] for row in rows]
+    ends = [row[OFFICIAL] for row in rows if not row["refused"]]
     ends += [row[f"{OFFICIAL}_{end}"] for row in rows if row["units"] for end in ("low", "high")]
     low, high = min(ends), max(ends)
     drawn = marks(results.kinds)
@@ -194,11 +194,11 @@ def _board(results: Results) -> dict[str, Any]:
     for row in rows:
         row["feature"] = results.feature_name(row["encoder"], row["layer"])
         row["labels"] = Traits(*(row[name] for name in Traits.__dataclass_fields__)).labels
-        row["interval"] = words.interval(row)
+        row["interval"] = f"not computed: {row['refused']}" if row["refused"] else words.interval(row)
         row["shape"] = MARKERS.index(drawn[row["system"]].marker)
         row["colour"] = order[row["system"]] % len([name for name in tokens() if name.startswith("system-")])
         row["left"], row["dot"], row["right"] = (
-            round(100 * (row[key] - low) / (high - low or 1.0), 1)
+            None if row[key] is None else round(100 * (row[key] - low) / (high - low or 1.0), 1)
             for key in (f"{OFFICIAL}_low", OFFICIAL, f"{OFFICIAL}_high")
         )
     no_target = all("auc_target" not in results.terms(name) for name in results.datasets)

@@ -129,7 +129,7 @@ def difference(results: Results, dataset: str, first: System, second: System) ->
         results.scores(dataset, system).filter(pl.col("split") == "test").sort(keys)
         for system in (first, second)
     )
-    options = results.study["metrics"]
+    options = results.study.metrics
     domains = one["domain"].to_list()
     return paired(
         one["score"].to_numpy(),
