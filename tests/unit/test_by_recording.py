@@ -122,7 +122,7 @@ def test_the_file_has_every_recording_of_every_chosen_system(results, tmp_path):
 
 
 def test_a_name_that_the_study_lacks_is_refused(results):
-    with pytest.raises(ConfigError, match=r"system 'lnd': is not part of the study.*Choose of ldn, nn"):
+    with pytest.raises(ConfigError, match=r"system 'lnd': has no scores in this study.*Choose of ldn, nn"):
         choose(results, {"system": ["lnd"]})
 
 

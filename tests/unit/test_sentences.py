@@ -242,6 +242,31 @@ def test_where_intervals_are_unknown_none_is_spoken_of(tmp_path, name):
     assert "interval" not in said.replace("too few for an interval over machines", "")
 
 
+@pytest.mark.parametrize(
+    ("machines", "said"),
+    [
+        ([1], ["1 data set", "1 machine"]),
+        ([5], ["1 data set", "5 machines"]),
+        ([1, 1, 1, 1], ["4 data sets of 1 machine each"]),  # one motor in four noises is not four machines
+        ([7, 7], ["2 data sets of 7 machines each"]),
+        ([7, 16, 15], ["3 data sets of 7, 16 and 15 machines"]),
+    ],
+)
+def test_machines_are_counted_by_data_set(machines, said):
+    from asdflow.products.study import Study
+    from asdflow.report import facts
+
+    names = [f"d{index}" for index in range(len(machines))]
+    results = SimpleNamespace(
+        study=Study.from_dict(synthetic.study()),
+        layers={"logmel": ["default"], "yamnet": ["layer9"]},
+        datasets=names,
+        machines=lambda name: ["m"] * machines[names.index(name)],
+        given=lambda name: (),
+    )
+    assert facts.grid(results) == [*said, "2 encoders", "2 poolings", "4 detectors", "1 fusion"]
+
+
 # -- verdict -----------------------------------------------------------------------------------------------
 
 

@@ -136,7 +136,7 @@ def read_systems(files: Sequence[str | Path], names: Iterable[str]) -> dict[str,
 
 def read_distances(path: str | Path, inherited: Mapping[str, Any]) -> tuple[str, pa.Table]:
     """Metric and table of a product "distances", made of embeddings that inherit this (see `inherited`)."""
-    with open_product(path, "distances") as file:
+    with open_product(path, "distances") as (file, _):
         metric = provenance(file)["made_by"]["metric"]
     return metric, read(path, "distances", made_by={"metric": metric} | inherited)
 

@@ -105,7 +105,7 @@ def choose(results: Results, chosen: Mapping[str, Sequence[str] | None]) -> list
     Raises
     ------
     ConfigError
-        A name that is not part of the study.
+        A name that is not part of the study, or was not computed.
     """
     wanted = {key: set(names) for key, names in chosen.items() if names}
     cells = [(dataset, one) for dataset in results.datasets for one in results.systems(dataset)]
@@ -114,7 +114,9 @@ def choose(results: Results, chosen: Mapping[str, Sequence[str] | None]) -> list
         known = {name[key] for name in named}
         if unknown := sorted(names - known):
             raise ConfigError(
-                f"{key} {unknown[0]!r}", "is not part of the study", f"Choose of {', '.join(sorted(known))}."
+                f"{key} {unknown[0]!r}",
+                "has no scores in this study",
+                f"Choose of {', '.join(sorted(known))}.",
             )
     return [
         cell

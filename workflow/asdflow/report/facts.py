@@ -243,10 +243,16 @@ def _as_written(study: Study) -> dict[str, Any]:
 
 
 def grid(results: Results) -> list[str]:
-    """Size of the study in words."""
+    """Size of the study in words. Machines are counted by data set: the same ones may be in several."""
     study = results.study
     layers = sum(map(len, results.layers.values()))
-    machines = sum(len(results.machines(dataset)) for dataset in results.datasets)
+    machines = [len(results.machines(dataset)) for dataset in results.datasets]
+    if len(machines) == 1:
+        data = ["1 data set", count(machines[0], "machine")]
+    elif len(set(machines)) == 1:
+        data = [f"{len(machines)} data sets of {count(machines[0], 'machine')} each"]
+    else:
+        data = [f"{len(machines)} data sets of {listed([*map(str, machines)])} machines"]
     encoders = count(len(study.encoders), "encoder")
     given = len({(dataset, name) for dataset in results.datasets for name in results.given(dataset)})
     heard = [
@@ -254,8 +260,7 @@ def grid(results: Results) -> list[str]:
         count(len(study.poolings), "pooling"),
     ]
     return [
-        count(len(results.datasets), "data set"),
-        count(machines, "machine"),
+        *data,
         *(heard if study.encoders else []),
         *([f"{count(given, 'kind')} of given vectors"] if given else []),
         count(len(study.detectors), "detector"),
