@@ -577,7 +577,9 @@ def test_no_row_of_a_long_list_of_recordings_is_dropped_without_a_word(made, tmp
     monkeypatch.setattr(pages, "RECORDINGS", 10)
     report.build(results, figures, tmp_path / "report.html", audio)
     text = Outline((tmp_path / "report.html").read_text(encoding="utf-8")).words["data-mine"]
-    assert "These are the first 10 of 64." in text
+    assert "Listed are the 5 most anomalous of each machine, 10 of 64." in " ".join(text.split())
+    shown = re.findall(r"(fan|gearbox)/test/00_\w+_\d{4}(?=\s*(?:source|target))", text)
+    assert (shown.count("fan"), shown.count("gearbox")) == (5, 5)
 
 
 def test_the_table_of_data_counts_every_clip_once(results):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from asdflow.report.sound import Audio, Machine
 
 SECONDS, LIMIT_MB = 10.0, 8.0
-RECORDINGS = 500  # most that are listed of a data set
+RECORDINGS = 200  # most that are listed of a data set
 HERE = Path(__file__).parent
 
 HEADINGS = {
@@ -142,7 +142,8 @@ class DatasetPage:
     counts: tuple[facts.ClipCounts, ...]
     oddities: facts.Oddities
     recordings: tuple[Recording, ...]
-    more_recordings: int
+    all_recordings: int
+    of_machine: int
 
 
 def _dataset(
@@ -157,6 +158,8 @@ def _dataset(
         for index, (figure, path) in enumerate(files.items())
     )
     recordings = by_recording(results, name, featured)
+    of_machine = max(1, RECORDINGS // len(results.machines(name)))
+    listed = recordings if len(recordings) <= RECORDINGS else _most_anomalous(recordings, of_machine)
     return DatasetPage(
         name,
         results.simulated(name),
@@ -167,9 +170,19 @@ def _dataset(
         results.label(featured),
         tuple(facts.clip_counts(results, name)),
         facts.oddities(results, name),
-        tuple(recordings[:RECORDINGS]),
-        max(0, len(recordings) - RECORDINGS),
+        tuple(listed),
+        len(recordings),
+        of_machine,
     )
+
+
+def _most_anomalous(recordings: Sequence[Recording], of_machine: int) -> list[Recording]:
+    """The recordings of each machine with the largest mean scores."""
+    chosen: dict[str, list[Recording]] = {}
+    for one in sorted(recordings, key=lambda one: -one.mean):
+        chosen.setdefault(one.machine, []).append(one)
+    kept = {id(one) for several in chosen.values() for one in several[:of_machine]}
+    return [one for one in recordings if id(one) in kept]
 
 
 def _cautions(pages: Sequence[DatasetPage]) -> list[str]:
