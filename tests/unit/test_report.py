@@ -647,11 +647,6 @@ def test_of_a_path_of_a_user_only_the_last_part_is_told(path, shown):
     assert "someone" not in text and "~" not in text
 
 
-def test_versions_name_what_decides_the_results():
-    names = dict(facts.versions())
-    assert {"Python", "asdflow", "numpy", "torch", "matplotlib"} <= set(names)
-
-
 def test_the_configuration_reads_back(results):
     from ruamel.yaml import YAML
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from pathlib import PurePath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
@@ -17,11 +15,6 @@ if TYPE_CHECKING:
     from asdflow.presentation.results import Results
     from asdflow.products.study import Study
 
-# What decides a number or a picture.
-PACKAGES = (
-    *("asdflow", "numpy", "numba", "scipy", "scikit-learn", "torch", "torchaudio", "soundfile"),
-    *("transformers", "pyarrow", "polars", "matplotlib", "snakemake"),
-)
 WARNINGS = 40  # most that are listed
 
 
@@ -202,17 +195,6 @@ def _weights(what: str, encoder: Any) -> Origin:
         return Origin(f"{what}: {entry.title}{note}", entry.licence, entry.citation)
     own = PurePath(str(reference or model)).name
     return Origin(f"{what}: {own}{note}", "not stated; of the user", "")
-
-
-def versions() -> list[tuple[str, str]]:
-    """Python and the packages that decide the results; what is not installed is left out."""
-    found = [("Python", platform.python_version())]
-    for package in PACKAGES:
-        try:
-            found.append((package, version(package)))
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def configuration(study: Study) -> str:
