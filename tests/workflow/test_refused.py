@@ -1,4 +1,4 @@
-"""A detector that cannot work with some data leaves its siblings alone, and says so wherever it is looked for."""
+"""A detector that cannot work with some data leaves its siblings alone, and every product says why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("refused")]
 # The banks hold 10 clips: 11 neighbours are asked for in vain.
 REFUSING = CONFIG.replace(
     "fusions:\n",
-    "  far: {backend: {name: knn, k: 11, metric: cosine}}\nfusions:\n  good: {name: z_min, members: [nn, pca]}\n",
+    "  far: {backend: {name: knn, k: 11, metric: cosine}}\n"
+    "fusions:\n  good: {name: z_min, members: [nn, pca]}\n",
 ).replace("  gem: {name: gem, p: 3.0}\n", "")
 FOLDER = "results/{}/own/logmel/logmel/mean"
 

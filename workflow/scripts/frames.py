@@ -18,16 +18,16 @@ def main(snakemake):
     longest = longest_s(tables.read(file, "clips") for file in snakemake.input.lengths)
     needs = encoder.sample_rate, encoder.min_samples, names.encoder
     require_usable(clips, data.audio, *needs, longest, noise=data.noise is not None)
-    shard, shards = int(names.get("shard", 1)), int(names.get("shards", 1))
+    shard = frames.shard_of(clips, int(names.get("shard", 1)), int(names.get("shards", 1)))
     made_by = {"data": params.data, "sound": params.sound, "encoder": params.encoder}
     frames.extract(
-        frames.shard_of(clips, shard, shards),
+        shard,
         data.loader(names.dataset, Path.cwd(), longest),
         encoder,
         snakemake.output[0],
         made_by | checkpoints.unverified(params.encoder) | {"runs_on": encoder.runs_on},
         threads=snakemake.threads,
-        label=f"{names.dataset} {names.encoder} {names.machine} {shard}/{shards}".removesuffix(" 1/1"),
+        label=" ".join(names),
     )
 
 

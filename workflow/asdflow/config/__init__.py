@@ -1,4 +1,4 @@
-"""From YAML files to a checked study: axes, options and messages are made from the members; runs nothing."""
+"""Configuration: one YAML file to a checked study; does not know which files the study makes."""
 
 from asdflow.config.study import load, read
 from asdflow.products.study import Study

@@ -49,11 +49,15 @@ class Dataset(ABC):
 
     @abstractmethod
     def source_files(self, name: str, base: Path, machine: str) -> list[str]:
-        """What the clips table of `machine` depends on, as Snakemake inputs.
+        """Files of the user that the clips table of `machine` depends on, as Snakemake inputs.
 
-        Files of the user, or products of the rules that make a kind's recordings. The user's files that are
-        missing are left out, so that the clips table, not Snakemake, reports them with a remedy.
+        Files that are missing are left out, so that the clips table, not Snakemake, reports them with a
+        remedy.
         """
+
+    def made_files(self, name: str, machine: str) -> list[str]:
+        """Products of rules that the clips table of `machine` depends on; none where the user brings all."""
+        return []
 
     def vector_files(self, base: Path, encoder: str, machine: str) -> list[str]:
         """Files of the vectors of one encoder of `given`; none where the data set is sound."""

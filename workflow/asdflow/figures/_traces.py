@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asdflow.presentation.results import Results
+    from asdflow.products.study import Sweep
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,10 @@ def traces(results: Results, dataset: str) -> list[Trace]:
     found = []
     for axis, column in (("poolings", "pooling"), ("detectors", "system")):
         for entry, sweep in results.study.sweeps.get(axis, {}).items():
-            members, parameters = sweep.members, sweep.parameters
-            best = next((row for row in rows if row[column] in members), None)  # rows are best first
-            for number in range(len(parameters) if best else 0):
-                trace = _trace(results, rows, best, column, members, number, parameters, entry)
-                if len(trace.values) > 1:
-                    found.append(trace)
-    return found
+            best = next((row for row in rows if row[column] in sweep.members), None)  # rows are best first
+            for number in range(len(sweep.parameters) if best else 0):
+                found.append(_trace(results, rows, best, column, sweep, number, entry))
+    return [trace for trace in found if len(trace.values) > 1]
 
 
 def _trace(
@@ -80,17 +78,16 @@ def _trace(
     rows: Sequence[Mapping[str, Any]],
     best: Mapping[str, Any],
     column: str,
-    members: Mapping[str, tuple],
+    sweep: Sweep,
     number: int,
-    parameters: Sequence[str],
     entry: str,
 ) -> Trace:
     """The systems that share everything with the best one but one parameter."""
-    fixed = members[best[column]]
+    fixed = sweep.members[best[column]]
     same = [key for key in ("encoder", "layer", "pooling", "kind", "system") if key != column]
     value = {
         name: values[number]
-        for name, values in members.items()
+        for name, values in sweep.members.items()
         if values[:number] + values[number + 1 :] == fixed[:number] + fixed[number + 1 :]
     }
     groups: dict[tuple, list[tuple[Any, Mapping[str, Any]]]] = {}
@@ -107,10 +104,10 @@ def _trace(
         where = f"given {feature} vectors"
     else:
         where = f"{feature}, {best['pooling']} pooling"
-    others = [f"{name} {fixed[place]}" for place, name in enumerate(parameters) if place != number]
+    others = [f"{name} {fixed[place]}" for place, name in enumerate(sweep.parameters) if place != number]
     return Trace(
         entry,
-        parameters[number],
+        sweep.parameters[number],
         tuple(value for value, _ in pairs),
         tuple(row for _, row in pairs),
         ", ".join([where, *others]),

@@ -19,9 +19,9 @@ from asdflow.presentation.evidence import cautioned, told
 if TYPE_CHECKING:
     from asdflow.presentation.plotting import Sheet
     from asdflow.presentation.results import Results
+    from asdflow.products.study import Sweep
 
-HIGH = 1.75  # inches of a panel
-COLUMNS = 2
+HIGH, COLUMNS = 1.75, 2  # inches of a panel; panels side by side
 # Colour, width and marker of each metric; marker and width repeat what colour says.
 LINES = {
     "official": (INK.light, 2.2, "o"),

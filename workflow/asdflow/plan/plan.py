@@ -92,7 +92,8 @@ class Plan:
 
     def recordings(self, wildcards) -> list[str]:
         """What the clips table of a machine depends on: the user's files, or what a rule makes."""
-        return self._data(wildcards).source_files(wildcards.dataset, self.base, wildcards.machine)
+        data, name, machine = self._data(wildcards), wildcards.dataset, wildcards.machine
+        return data.made_files(name, machine) + data.source_files(name, self.base, machine)
 
     def data_spec(self, wildcards) -> dict[str, Any]:
         """Options that decide a data set's recordings and clips table."""

@@ -102,8 +102,13 @@ class Dcase(Recordings):
         return Path(base) / self.store / f"dcase{self.year}"
 
     def source_files(self, name: str, base: Path, machine: str) -> list[str]:
-        """Manifests of its archives and lists of labels; rules make what the user did not give."""
-        return self.manifests(machine) + self.label_files(base)
+        """The user's own lists of labels, where they are given; archives are the business of `obtain`."""
+        return self.label_files(base) if self.labels else []
+
+    def made_files(self, name: str, machine: str) -> list[str]:
+        """Manifests of the archives, and the published list of labels."""
+        published = self.label_list()
+        return self.manifests(machine) + ([published] if published else [])
 
     def clip_rows(self, name: str, base: Path, machine: str) -> list[ClipRow]:
         """Clips of a machine, counted against the registry, with the labels of evaluation clips."""

@@ -86,7 +86,11 @@ class Factory(Recordings):
         return Path(base, layout.path("recordings", dataset=name, machine="any")).parent
 
     def source_files(self, name: str, base: Path, machine: str) -> list[str]:
-        """The folder of the machine, which a rule computes."""
+        """None: the sounds are computed."""
+        return []
+
+    def made_files(self, name: str, machine: str) -> list[str]:
+        """The folder of the machine."""
         return [layout.path("recordings", dataset=name, machine=machine)]
 
     def clip_rows(self, name: str, base: Path, machine: str) -> list[ClipRow]:
