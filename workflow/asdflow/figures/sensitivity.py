@@ -19,7 +19,6 @@ from asdflow.presentation.evidence import cautioned, told
 if TYPE_CHECKING:
     from asdflow.presentation.plotting import Sheet
     from asdflow.presentation.results import Results
-    from asdflow.products.study import Sweep
 
 HIGH, COLUMNS = 1.75, 2  # inches of a panel; panels side by side
 # Colour, width and marker of each metric; marker and width repeat what colour says.
