@@ -109,6 +109,24 @@ def test_a_recording_that_turns_anomalous_has_a_row_for_each_label(results):
     assert {row.recording for row in rows} == {"run"}
 
 
+def test_without_labels_a_recording_has_scores_and_takes_part_in_no_auc(results):
+    import polars as pl
+
+    bare = results.scores("factory", results.systems("factory")[0]).with_columns(
+        label=pl.lit(None, pl.String)
+    )
+
+    class Unlabelled:
+        machines, metrics = results.machines, results.metrics
+        scores = staticmethod(lambda dataset, system: bare)
+
+    rows = by_recording(Unlabelled, "factory", results.systems("factory")[0])
+    assert rows and {(row.label, row.auc_source, row.own_source, row.own_target) for row in rows} == {
+        (None, None, None, None)
+    }
+    assert sum(row.clips for row in rows) == len(clips_of_best(results))
+
+
 def test_the_file_has_every_recording_of_every_chosen_system(results, tmp_path):
     systems = choose(results, {"system": ["nn"], "encoder": ["yamnet"], "layer": None})
     assert [(one.name, one.encoder) for _, one in systems] == [("nn", "yamnet")]
