@@ -42,6 +42,7 @@ class Plan:
 
     def __init__(self, study: Study, base: Path) -> None:
         self.study, self.base = study, base
+        self._digests: dict[tuple[str, ...], str] = {}
 
     @cached_property
     def datasets(self) -> Mapping[str, Dataset]:
@@ -229,31 +230,30 @@ class Plan:
         entry : str
             Wildcard that holds the entry's name, e.g. "pooling".
         """
-        known: dict[tuple[str, ...], str] = {}  # code does not change while the DAG is built
 
         def digest(wildcards) -> str:
-            modules: tuple[str, ...] = ()
-            if axis:
-                modules = (AXES[axis].module(getattr(self.study, axis)[wildcards[entry]]),)
-            if modules not in known:
-                known[modules] = code_digest(script, *modules)
-            return known[modules]
+            if not axis:
+                return self._digest(script)
+            return self._digest(script, AXES[axis].module(getattr(self.study, axis)[wildcards[entry]]))
 
         return digest
 
     def scores_code(self, wildcards) -> str:
         """Digest of everything that decides the scores of a backend's detectors."""
-        modules = {
-            PARTS[part].module(member)
-            for spec in self.detectors(wildcards).values()
-            for part in PARTS
-            for member in ([spec[part]] if part == "backend" else spec[part])
-        }
-        return code_digest("scores", *modules)
+        specs = self.detectors(wildcards).values()
+        modules = {PARTS["backend"].module(spec["backend"]) for spec in specs}
+        modules |= {PARTS["normalization"].module(one) for spec in specs for one in spec["normalization"]}
+        return self._digest("scores", "asdflow.pipeline.detector", *sorted(modules))
 
     def figures_code(self, wildcards) -> str:
         """Digest of everything that draws the figures of the study."""
-        return code_digest("figures", *map(AXES["figures"].module, self.study.figures.values()))
+        return self._digest("figures", *map(AXES["figures"].module, self.study.figures.values()))
+
+    def _digest(self, *names: str) -> str:
+        """`code_digest`, once: code does not change while the DAG is built."""
+        if names not in self._digests:
+            self._digests[names] = code_digest(*names)
+        return self._digests[names]
 
     @staticmethod
     def schema(kind: str) -> str:

@@ -93,9 +93,11 @@ class Grid:
         axes = re.findall(r"\w+(?=})", PLACES[product])
         for dataset in self.study.datasets if "dataset" in axes else [""]:
             cells = [{"dataset": dataset} if dataset else {}]
-            for values in self._axes(dataset, axes, chosen):
+            cells = [cell for cell in cells if _fits(cell, chosen)]
+            for values in self._axes(dataset, axes, chosen) if cells else ():
+                values = [one for one in values if _fits(one, chosen)]
                 cells = [cell | one for cell in cells for one in values]
-            yield from (cell for cell in cells if all(_fits(cell[axis], chosen, axis) for axis in axes))
+            yield from cells
 
     def files(self, product: str, **chosen: Chosen) -> list[str]:
         """Paths of `cells`."""
@@ -124,9 +126,10 @@ class Grid:
                 yield [{axis: name} for name in known[axis]]
 
 
-def _fits(name: str, chosen: Mapping[str, Chosen], axis: str) -> bool:
-    wanted = chosen.get(axis)
-    return wanted is None or (name == wanted if isinstance(wanted, str) else name in wanted)
+def _fits(names: Mapping[str, str], chosen: Mapping[str, Chosen]) -> bool:
+    """Whether every axis has a value that was chosen, or no choice."""
+    wanted = ((name, chosen[axis]) for axis, name in names.items() if axis in chosen)
+    return all(name == one if isinstance(one, str) else name in one for name, one in wanted)
 
 
 def _filled(place: str, names: Mapping[str, Any]) -> str:
