@@ -5,6 +5,7 @@ rule leaderboard:
     """Every system of every data set, best first, as a table for people and programs."""
     input:
         metrics=plan.grid.files("metrics"),
+        clips=plan.grid.files("clips"),
     output:
         report(
             layout.path("leaderboard"),
@@ -30,7 +31,7 @@ rule report:
     input:
         metrics=rules.leaderboard.input.metrics,
         scores=plan.all_scores(),
-        clips=plan.grid.files("clips"),
+        clips=rules.leaderboard.input.clips,
         figures=plan.grid.files("figures"),
     output:
         report(

@@ -95,6 +95,7 @@ def make(
     domains: bool = True,
     sections: int = 1,
     units: int = 40,
+    cut: int = 1,
 ) -> Results:
     """Write every product that figures and report read, and return them as `Results`.
 
@@ -105,13 +106,15 @@ def make(
         Test clips a (domain, label), train clips a section.
     units : int
         Independent units of each interval; 0 makes them unknown.
+    cut : int
+        Clips that come from one recording.
     """
     names = list(machines) if not isinstance(machines, int) else list(MACHINES[:machines])
     results = Results(folder, config if isinstance(config, Study) else Study.from_dict(config))
     for dataset in results.datasets:
         tests = {}
         for machine in names:
-            rows = _clips(machine, clips, bank, domains, sections)
+            rows = _clips(machine, clips, bank, domains, sections, cut)
             tests[machine] = rows
             tables.write(folder / "clips" / dataset / f"{machine}.parquet", "clips", rows, {"made": "up"})
         for feature in results.features():
@@ -128,7 +131,7 @@ def tone(machine: str, clip: str, seconds: float = 2.0, rate: int = 16000) -> np
     return (0.03 * hum + 0.01 * draw.standard_normal(len(time))).astype(np.float32)
 
 
-def _clips(machine: str, clips: int, bank: int, domains: bool, sections: int) -> dict[str, list]:
+def _clips(machine: str, clips: int, bank: int, domains: bool, sections: int, cut: int) -> dict[str, list]:
     rows = []
     for number in range(sections):
         section = f"{number:02d}"
@@ -154,7 +157,7 @@ def _clips(machine: str, clips: int, bank: int, domains: bool, sections: int) ->
         "domain": domain if domains else [None] * count,
         "split": split,
         "label": label,
-        "recording": clip,
+        "recording": [f"{name[:-4]}{int(name[-4:]) // cut:04d}" for name in clip],
         "attributes": [[("speed", "28V")]] * count,
         "sample_rate": [16000] * count,
         "channels": [1] * count,

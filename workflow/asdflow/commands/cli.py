@@ -249,6 +249,30 @@ def export(
 
 
 @app.command()
+def recordings(
+    file: Annotated[Path, typer.Argument(help="Where the table goes.")] = Path("results/recordings.csv"),
+    dataset: Annotated[list[str] | None, typer.Option(help="Only this data set; repeat for more.")] = None,
+    encoder: Annotated[list[str] | None, typer.Option(help="Only this encoder.")] = None,
+    layer: Annotated[list[str] | None, typer.Option(help="Only this layer.")] = None,
+    pooling: Annotated[list[str] | None, typer.Option(help="Only this pooling.")] = None,
+    system: Annotated[list[str] | None, typer.Option(help="Only this detector or fusion.")] = None,
+    configfile: Annotated[Path, CONFIG] = DEFAULT,
+) -> None:
+    """Write a row a test recording and system: its mean score, and the AUCs that it takes part in.
+
+    Without options, every system of the study.
+    """
+    from asdflow.presentation.results import Results
+    from asdflow.products.layout import RESULTS
+    from asdflow.report import by_recording
+
+    chosen = {"dataset": dataset, "encoder": encoder, "layer": layer, "pooling": pooling, "system": system}
+    results = Results(RESULTS, study_of(configfile))
+    rows = by_recording.write(results, by_recording.choose(results, chosen), file)
+    print(f"{file}: {rows} rows")
+
+
+@app.command()
 def data(
     years: Annotated[list[int] | None, typer.Argument(help="Only these years.")] = None,
     store: Annotated[Path, typer.Option(help="Folder of downloads.")] = STORE,

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import PurePath
+from pathlib import PurePath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from asdflow.presentation.words import count, listed
@@ -20,7 +20,7 @@ WARNINGS = 40  # most that are listed
 
 @dataclass(frozen=True)
 class ClipCounts:
-    """One row of the table of data: clips of a machine and domain."""
+    """One row of the table of data: clips of a machine and domain, and the recordings of each count."""
 
     machine: str
     domain: str
@@ -33,6 +33,12 @@ class ClipCounts:
     seconds: str
     rate: str
     channels: str
+    recordings: Mapping[str, int]
+
+    @property
+    def cut(self) -> bool:
+        """Whether some recording gave several clips of a count."""
+        return any(getattr(self, name) != number for name, number in self.recordings.items())
 
 
 def clip_counts(results: Results, dataset: str) -> list[ClipCounts]:
@@ -49,19 +55,23 @@ def clip_counts(results: Results, dataset: str) -> list[ClipCounts]:
             if here.is_empty():
                 continue
             test = here.filter(pl.col("split") == "test")
+            parts = {
+                "train": here.filter(pl.col("split") == "train"),
+                "normal": test.filter(pl.col("label") == "normal"),
+                "anomaly": test.filter(pl.col("label") == "anomaly"),
+                "unlabelled": test.filter(pl.col("label").is_null()),
+                "supplemental": here.filter(pl.col("split") == "supplemental"),
+            }
             rows.append(
                 ClipCounts(
                     machine,
                     domain or "none",
                     here["section"].n_unique(),
-                    _number(here, "split", "train"),
-                    _number(test, "label", "normal"),
-                    _number(test, "label", "anomaly"),
-                    test["label"].null_count(),
-                    _number(here, "split", "supplemental"),
-                    _span(here["duration_s"], 2),
-                    _span(here["sample_rate"], 0),
-                    _span(here["channels"], 0),
+                    **{name: part.height for name, part in parts.items()},
+                    seconds=_span(here["duration_s"], 2),
+                    rate=_span(here["sample_rate"], 0),
+                    channels=_span(here["channels"], 0),
+                    recordings={name: part["recording"].n_unique() for name, part in parts.items()},
                 )
             )
     return rows
@@ -128,10 +138,13 @@ def entries(results: Results) -> list[Entry]:
 
 
 def written(spec: Mapping[str, Any]) -> str:
-    """A specification read aloud, e.g. "knn (k 1, metric cosine)"; parameters that are unset are left out."""
+    """A specification read aloud, e.g. "knn (k 1, metric cosine)"; parameters that are unset are left out.
+
+    Of an absolute path only the last part is told, as in `configuration`.
+    """
     parts = [
         f"{key} {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
-        for key, value in spec.items()
+        for key, value in _plain(spec).items()
         if key != "name" and value is not None
     ]
     return f"{spec['name']} ({', '.join(parts)})" if parts else str(spec["name"])
@@ -212,10 +225,16 @@ def _as_written(study: Study) -> dict[str, Any]:
 
 
 def grid(results: Results) -> list[str]:
-    """Size of the study in words."""
+    """Size of the study in words. Machines are counted by data set: the same ones may be in several."""
     study = results.study
     layers = sum(map(len, results.layers.values()))
-    machines = sum(len(results.machines(dataset)) for dataset in results.datasets)
+    machines = [len(results.machines(dataset)) for dataset in results.datasets]
+    if len(machines) == 1:
+        data = ["1 data set", count(machines[0], "machine")]
+    elif len(set(machines)) == 1:
+        data = [f"{len(machines)} data sets of {count(machines[0], 'machine')} each"]
+    else:
+        data = [f"{len(machines)} data sets of {listed([*map(str, machines)])} machines"]
     encoders = count(len(study.encoders), "encoder")
     given = len({(dataset, name) for dataset in results.datasets for name in results.given(dataset)})
     heard = [
@@ -223,8 +242,7 @@ def grid(results: Results) -> list[str]:
         count(len(study.poolings), "pooling"),
     ]
     return [
-        count(len(results.datasets), "data set"),
-        count(machines, "machine"),
+        *data,
         *(heard if study.encoders else []),
         *([f"{count(given, 'kind')} of given vectors"] if given else []),
         count(len(study.detectors), "detector"),
@@ -233,25 +251,23 @@ def grid(results: Results) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
+    """Plain values for YAML, every absolute path cut to its last part."""
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    if isinstance(value, PurePath | str) and PurePath(value).is_absolute():
-        return f".../{PurePath(value).name}"
-    return str(value) if isinstance(value, PurePath) else value
+    if not isinstance(value, PurePath | str):
+        return value
+    for path in (PurePath(value), PureWindowsPath(value)):
+        if path.is_absolute() or str(value).startswith("~"):
+            return f".../{path.name}"
+    return str(value)
 
 
 def _meaning(registry, spec: Mapping[str, Any]) -> str:
     """First sentence of a member's documentation."""
     text = inspect.getdoc(registry.member(spec["name"])) or ""
     return text.split("\n\n")[0].replace("\n", " ")
-
-
-def _number(table, column: str, value: str) -> int:
-    import polars as pl
-
-    return table.filter(pl.col(column) == value).height
 
 
 def _span(values, digits: int) -> str:
