@@ -12,7 +12,9 @@ from snakemake.exceptions import WorkflowError
 
 # A file named with --configfile is the whole study; without one, the default study is read. Snakemake has read
 # the same files as YAML 1.1; what counts is what our own reader, which every other command uses too, finds.
-files = workflow.overwrite_configfiles or [os.path.join(workflow.basedir, "config/config.yaml")]
+files = workflow.overwrite_configfiles or [
+    os.path.join(workflow.basedir, "config/config.yaml")
+]
 
 try:
     written = reading.read(files, workflow.config_settings.config_args)
