@@ -66,7 +66,9 @@ def _flac(file: BinaryIO, end: int) -> str:
         if found == total:
             return ""
         if found > total and _crc(tail[place:], 16, 0x8005) == 0:
-            return f"is longer than its header says: {total} samples are announced, its last frame ends at {found}"
+            return (
+                f"is longer than its header says: {total} samples announced, the last frame ends at {found}"
+            )
     return ""
 
 
