@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from asdflow.datasets._scan import require_machine
 from asdflow.foundation.errors import DataError
-from asdflow.foundation.names import LONGEST_TEXT, hidden
+from asdflow.foundation.names import LONGEST_TEXT, hidden, require_path
 
 REQUIRED = ("clip", "machine", "section", "domain", "split", "label")
 OPTIONAL = ("recording",)
@@ -54,9 +54,12 @@ def files_of(places: str | Sequence[str], base: Path, where: object) -> list[Pat
     """
     found: list[Path] = []
     for place in [places] if isinstance(places, str) else places:
+        require_path(place, str(where))
         shown = Path(place).expanduser()
         if (base / shown).is_dir():
             found += [shown / name for name in _inside(base / shown, shown, where)]
+            for file in found:
+                require_path(file, str(where))
         elif (base / shown).is_file():
             found.append(shown)
         elif (base / shown).exists():
@@ -151,8 +154,8 @@ def _require_rows(file: Path, metadata: pq.FileMetaData, most: int) -> None:
     if needed > most:
         raise DataError(
             file,
-            f"would unpack to {metadata.num_rows} rows and {values} numbers, above max_values ({needed} of {most})",
-            f"Split it, or raise max_values; a number takes 8 bytes of memory, a row as much as {ROW} of them.",
+            f"would unpack to {metadata.num_rows} rows, {values} numbers: {needed}, above max_values, {most}",
+            f"Split it, or raise max_values; a number takes 8 bytes, a row as much as {ROW} of them.",
         )
 
 

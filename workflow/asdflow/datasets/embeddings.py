@@ -72,8 +72,8 @@ class Embeddings(Dataset):
         int,
         Field(
             ge=1,
-            description="Most numbers that a file may unpack to, 8 bytes of memory each; a row counts as 100. "
-            "A small file can hold an enormous one.",
+            description="Most numbers that a file may unpack to, 8 bytes of memory each; a row counts as "
+            "100. A small file can hold an enormous one.",
         ),
     ] = 200_000_000
     licence: Annotated[str | None, Field(description="Licence of the data, for the report.")] = None

@@ -20,6 +20,7 @@ from asdflow.datasets._scan import Tree, leads_out, say_unused, scan
 from asdflow.datasets._split import Machines, as_domains, with_bank
 from asdflow.datasets.base import Recordings
 from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.names import require_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,6 +86,7 @@ class Folder(Recordings):
     ] = False
 
     def __post_init__(self) -> None:
+        require_path(self.folder, "root")
         if self.target_train_normal is not None and self.train_normal is None:
             raise ConfigError(
                 "target_train_normal", "is set without train_normal", "Set both, or train_normal alone."

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from asdflow.foundation.errors import ConfigError
+
 NAME = r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*"
 """Pattern of a name that may become a file of results; use with `fullmatch`."""
 
@@ -81,11 +83,17 @@ def odd_file(path: str) -> str:
     if odd := odd_text(path, longest=4000):
         return odd
     if found := _REPLACED.search(path):
-        return f"holds {found[0]!r}, which Snakemake would replace; rename it without {{ }} < >"
+        return f"holds {found[0]!r}, which Snakemake would replace; no name may hold {{ }} < >"
     for part in path.split("/"):
         if (size := len(part.encode())) > LONGEST_PART:
             return f"has a part of {size} bytes, {part[:20]!r}..., at most {LONGEST_PART} exist on a disk"
     return ""
+
+
+def require_path(path: object, where: str, remedy: str = "Rename it.") -> None:
+    """Raise ConfigError for a path of the study, e.g. a root, that cannot be an input (`odd_file`)."""
+    if odd := odd_file(str(path)):
+        raise ConfigError(f"{where} {shown(str(path))}", odd, remedy)
 
 
 def shown(text: str, longest: int = 80) -> str:

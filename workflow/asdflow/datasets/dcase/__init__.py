@@ -20,6 +20,7 @@ from asdflow.datasets.base import Recordings
 from asdflow.datasets.dcase.registry import SUBSETS, Archive, load
 from asdflow.download import Policy
 from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.names import require_path
 
 Subset = Literal["development", "evaluation"]
 
@@ -62,6 +63,9 @@ class Dcase(Recordings):
     ] = "data"
 
     def __post_init__(self) -> None:
+        for option in ("store", "data_dir", "labels"):
+            if (path := getattr(self, option)) is not None:
+                require_path(path, option)
         known = self._known_machines()
         for machine in self.machines or ():
             if machine not in known:
