@@ -7,7 +7,7 @@ BIN    := .venv/bin
 LOCKED := $(if $(shell command -v flock),flock --no-fork -n -E 75 .venv/run.lock,)
 RUN    := $(LOCKED) $(BIN)/snakemake $(if $(LOCKED),--nolock,) --cores $(CORES)
 
-.PHONY: demo test lint reproduce docs clean
+.PHONY: demo test fuzz lint reproduce docs clean
 
 demo: .venv/installed                ## the main job on the embedded data set
 	@$(RUN) --configfile=config/demo.yaml all
@@ -16,6 +16,9 @@ demo: .venv/installed                ## the main job on the embedded data set
 
 test: .venv/tested                   ## the whole suite
 	@$(BIN)/pytest -n $(if $(filter all,$(CORES)),auto,$(CORES)) --dist loadgroup
+
+fuzz: .venv/tested                   ## mutated inputs, ten minutes a parser
+	@ASDFLOW_FUZZ_SECONDS=$${ASDFLOW_FUZZ_SECONDS:-600} $(BIN)/pytest tests/fuzz -n $(if $(filter all,$(CORES)),auto,$(CORES))
 
 lint: .venv/tested                   ## style of Python, rules and workflow
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules

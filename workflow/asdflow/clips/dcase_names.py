@@ -163,7 +163,7 @@ def parse_path(path: str, year: int | None = None) -> ClipPath:
 
     Raises DataError when the name is not understood or contradicts its folder.
     """
-    *above, base = PurePosixPath(path).parts
+    *above, base = PurePosixPath(path).parts or ("",)
     if flat := _FLAT.fullmatch(base):
         above, base = [flat[1], flat[2]], flat[3]
     folder = above.pop() if above and above[-1] in FOLDERS else None

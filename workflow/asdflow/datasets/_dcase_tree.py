@@ -10,7 +10,7 @@ from asdflow.clips.dcase_names import FOLDERS, GRAMMAR, HIDDEN, ClipPath, parse_
 from asdflow.clips.rows import ClipRow
 from asdflow.datasets._scan import folder_name, require_machine
 from asdflow.foundation.errors import DataError, together
-from asdflow.foundation.names import same_letters
+from asdflow.foundation.names import odd_file, same_letters, shown
 from asdflow.foundation.text import csv_rows, read_text
 
 _LIKE_A_SPLIT = {
@@ -38,7 +38,10 @@ def clips_of(paths: Iterable[str], root: Path, year: int | None = None) -> dict[
         try:
             found = parse_path(path, year)
         except DataError as error:
-            problems.append(f"{path}: {error.what}")
+            problems.append(f"{shown(path, 200)[1:-1]}: {error.what}")
+            continue
+        if odd := odd_file(path):
+            problems.append(f"{shown(path)}: {odd}")
             continue
         table = _attributes_file(root / path, found)
         if table not in tables:

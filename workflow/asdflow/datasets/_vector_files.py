@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from asdflow.datasets._parquet_footer import extent
 from asdflow.datasets._scan import require_machine
 from asdflow.foundation.errors import DataError
 from asdflow.foundation.names import LONGEST_TEXT, hidden, require_path
@@ -29,6 +30,7 @@ ROW = 100
 BATCH = 1024
 """Rows read at a time."""
 
+_NOT_WHOLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError)
 _SUFFIXES = (".parquet", ".pq", ".parq")
 _OTHER = (
     ".csv",
@@ -112,13 +114,13 @@ def opened(file: Path, most: int) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(file) as parquet:
             _require_columns(file, parquet.schema_arrow)
-            _require_rows(file, parquet.metadata, most)
+            _require_rows(file, most)
             words = [name for name in parquet.schema_arrow.names if name != VALUES]
             words = [name for name in words if not pa.types.is_null(parquet.schema_arrow.field(name).type)]
         # As dictionaries, or a long word would be repeated in memory for every row.
         with pq.ParquetFile(file, read_dictionary=words) as parquet:
             yield parquet
-    except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError, MemoryError) as error:
+    except _NOT_WHOLE as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
             file, f"is not a whole Parquet file ({said})", "Write it anew, or copy it again."
@@ -130,6 +132,7 @@ def as_text(file: Path, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Arr
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     for chunk in chunks:
         words = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk
+        words.validate(full=True)  # or bytes that are no UTF-8 would come to light anywhere
         longest = 0 if pa.types.is_null(words.type) else pc.max(pc.binary_length(words)).as_py() or 0
         if longest > 4 * LONGEST_TEXT:
             raise DataError(
@@ -140,21 +143,15 @@ def as_text(file: Path, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Arr
     return column.cast(pa.string())
 
 
-def _require_rows(file: Path, metadata: pq.FileMetaData, most: int) -> None:
-    if metadata.num_rows < 1:
+def _require_rows(file: Path, most: int) -> None:
+    found = extent(file, VALUES)
+    if found.rows < 1:
         raise DataError(file, "holds no clips: it has no rows", "Write it anew, or leave it out.")
-    values = size = 0
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            column = metadata.row_group(group).column(number)
-            size += max(0, column.total_uncompressed_size)
-            if column.path_in_schema.split(".")[0] == VALUES:
-                values += max(0, column.num_values)
-    needed = max(values + ROW * metadata.num_rows, size // 8)
+    needed = max(found.values + ROW * found.rows, found.size // 8)
     if needed > most:
         raise DataError(
             file,
-            f"would unpack to {metadata.num_rows} rows, {values} numbers: {needed}, above max_values, {most}",
+            f"would unpack to {found.rows} rows, {found.values} numbers: {needed}, above max_values, {most}",
             f"Split it, or raise max_values; a number takes 8 bytes, a row as much as {ROW} of them.",
         )
 

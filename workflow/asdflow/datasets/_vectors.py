@@ -89,6 +89,7 @@ def _table(file: Path, machine: str, most: int) -> pa.Table:
             part = pa.Table.from_batches([batch])
             parts.append(part.filter(pc.equal(as_text(file, "machine", part.column("machine")), machine)))
         table = pa.concat_tables(parts)
+        table.validate(full=True)
         columns = {
             name: as_text(file, name, table.column(name))
             if name in table.column_names
