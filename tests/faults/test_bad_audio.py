@@ -578,7 +578,8 @@ def test_every_fault_stands_in_the_docs_with_its_message_and_no_other(root):
     }
     here = {*FILE_ERRORS, *MACHINE_ERRORS, *OPTION_ERRORS, *WARNINGS, "unreadable file", "unknown names"}
     assert set(rows) == {*here, *ELSEWHERE}
-    tests = "".join(path.read_text() for path in sorted((root / "tests" / "faults").glob("test_*.py")))
+    files = sorted((root / "tests" / "faults").glob("test_*.py"))
+    tests = "".join(path.read_text() for path in files)
     for name, test in ELSEWHERE.items():
         assert f"def {test}(" in tests, name
     for name, (_, expected) in WARNINGS.items():

@@ -31,7 +31,8 @@ class Dcase(Recordings):
     """One year of DCASE Task 2, or some machines of it.
 
     A machine of `evaluation` has its training clips from the additional training set and its test clips from
-    the evaluation set; their labels come from the organisers' list (2020 to 2025), or from their evaluator, which `labels` names.
+    the evaluation set; their labels come from the organisers' list (2020 to 2025), or from their evaluator,
+    which `labels` names.
     Where a machine is in both subsets (2020 to 2022), their sections stand side by side.
     """
 
