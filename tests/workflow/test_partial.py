@@ -99,7 +99,7 @@ def edit(project: Project, *members: str) -> None:
     """Change the bytes of members' files."""
     for member in members:
         path = project.folder / MEMBERS.format(member)
-        path.write_text(path.read_text() + "\n# edited\n")
+        path.write_text(path.read_text() + "\nEDITED = True\n")
 
 
 # Columns: mean, gem_p2 and gem_p3 of one machine; given vectors of two machines.

@@ -45,7 +45,7 @@ def test_a_touched_file_with_the_same_bytes_redoes_nothing(project, file):
 
 def test_editing_a_backend_redoes_its_scores_and_their_dependents_only(project):
     path = project.folder / "workflow/asdflow/backends/knn.py"
-    path.write_text(path.read_text() + "\n# edited\n")
+    path.write_text(path.read_text() + "\nEDITED = True\n")
     rebuilt = branches(project.rebuilt_by())
     expected = {
         f"{stage}/own/logmel/{layer}/{pooling}/{system}/{machine}.parquet"

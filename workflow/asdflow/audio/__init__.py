@@ -1,4 +1,4 @@
-"""From an audio file to the waveform of a clip: reading, channel, resampling, level and length.
+"""From an audio file to the waveform of a clip; does not know data sets, labels or encoders.
 
 The order of the steps is fixed, and stated in `asdflow.audio.clip`.
 """

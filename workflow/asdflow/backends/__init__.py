@@ -1,4 +1,4 @@
-"""Backends: a bank of normal embeddings to an anomaly score. One file a member."""
+"""Backends: from references to an anomaly score, a file each; they do not know how a bank was changed."""
 
 from asdflow.foundation.registry import Registry
 

@@ -1,4 +1,4 @@
-"""Checkpoints: files of weights, known by name in resources/encoders.yaml, fetched once, checked always."""
+"""Checkpoints: weights known by name, fetched once, checked always; knows no network that reads them."""
 
 from asdflow.checkpoints.models import hub_folder
 from asdflow.checkpoints.registry import Checkpoint, checkpoint, load_registry, names

@@ -1,1 +1,1 @@
-"""The asdflow command: what a person types and reads; everything else is asked of the packages below."""
+"""The asdflow command: what a person types and reads; computes nothing, all is asked of rooms below."""

@@ -1,4 +1,4 @@
-"""Configuration: one YAML file, checked by a schema that is made from the typed members of every axis."""
+"""Configuration: one YAML file to a checked study; does not know which files the study makes."""
 
 from asdflow.config.study import Study, load
 

@@ -1,4 +1,4 @@
-"""Data sets: where clips come from. One file a kind; a configuration entry names its kind.
+"""Data sets: where clips come from, a file a kind; does not know encoders or what is computed of clips.
 
 datasets:
   mine: {kind: folder, root: recordings, audio: {level: rms}}

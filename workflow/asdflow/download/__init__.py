@@ -1,4 +1,4 @@
-"""Verified download: a file is under its final name only when its size and hash agree, and is fetched once.
+"""Verified download: from an address to a file that is whole; does not know what the file holds.
 
 The transport is `requests` (proxies, certificates, redirects, streaming) and the retry policy is
 `urllib3.Retry` (which answers are tried again, exponential back-off with jitter, `Retry-After` in seconds or

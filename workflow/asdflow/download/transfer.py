@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from asdflow.download.answers import (
+    Interrupted,
+    Refused,
+    get,
+    pieces,
+    session,
+    start_of,
+    status,
+    total_of,
+    transport_errors,
+    words,
+)
 from asdflow.download.checks import full_disk, room, split_checksum, verify
 from asdflow.download.locking import locked, slot
 from asdflow.download.policy import AGAIN, Policy
 from asdflow.download.progress import Progress
 from asdflow.foundation.errors import FetchError, NoSourceError
-
-PIECE = 1 << 18
-AGENT = "asdflow (research software)"
-
-
-class Refused(Exception):
-    """A source cannot give the file; the message says why, without naming the source."""
-
-
-class Interrupted(Exception):
-    """The body ended before the length that was announced, though the connection did not say so."""
 
 
 def fetch(
@@ -124,12 +123,12 @@ def _receive(url: str, partial: Path, checksum: str | None, size: int | None, at
     if checksum is None:
         partial.unlink(missing_ok=True)
     fresh = not partial.exists()  # bytes of an earlier run may be of another file: worth one fresh start
-    with _session() as session:
+    with session() as connection:
         while True:
             have = _length(partial)
             if size is not None and have > size:
                 partial.unlink()
-            elif (size is not None and have == size) or _append(session, url, partial, size, attempts):
+            elif (size is not None and have == size) or _append(connection, url, partial, size, attempts):
                 fault = verify(partial, checksum, size)
                 if fault is None:
                     _flush(partial)
@@ -141,27 +140,27 @@ def _receive(url: str, partial: Path, checksum: str | None, size: int | None, at
                 fresh = True
 
 
-def _append(session: Any, url: str, partial: Path, size: int | None, attempts: _Attempts) -> bool:
+def _append(connection: Any, url: str, partial: Path, size: int | None, attempts: _Attempts) -> bool:
     """Ask for what is missing and append it. True at the end of the body, False when to try again."""
     have = _length(partial)
     total = size
     try:
-        with _get(session, url, {"Range": f"bytes={have}-"} if have else {}, attempts.policy) as response:
+        with get(connection, url, {"Range": f"bytes={have}-"} if have else {}, attempts.policy) as response:
             if response.status_code == 416:  # nothing after `have`: complete, or a part of something else
-                if size is None and _total_of(response) == have:
+                if size is None and total_of(response) == have:
                     return True
                 partial.unlink(missing_ok=True)
-                attempts.again(_status(response))
+                attempts.again(status(response))
                 return False
             if not _has_body(response, attempts):
                 return False
             if response.headers.get("Content-Type", "").partition(";")[0].strip() == "text/html":
                 raise Refused("answers with a web page instead of the file")
-            if response.status_code == 206 and _start_of(response) != have:
-                raise Refused(f"answers bytes from {_start_of(response)} when asked for bytes from {have}")
+            if response.status_code == 206 and start_of(response) != have:
+                raise Refused(f"answers bytes from {start_of(response)} when asked for bytes from {have}")
             if response.status_code == 200:
                 have = 0  # the server knows no ranges
-            announced = _total_of(response)
+            announced = total_of(response)
             if size is not None and announced is not None and announced != size:
                 raise Refused(f"announces {announced} bytes, expected {size}")
             total = size or announced
@@ -169,34 +168,34 @@ def _append(session: Any, url: str, partial: Path, size: int | None, attempts: _
                 room(partial, total - have)
             progress = Progress(attempts.name, total, have, attempts.stream, row=attempts.row)
             with open(partial, "ab" if have else "wb") as file, progress:
-                for piece in _pieces(response):
+                for piece in pieces(response):
                     file.write(piece)
                     progress.advance(len(piece))
         if total is not None and _length(partial) < total:
             raise Interrupted
-    except (Interrupted, *_transport_errors()) as error:
+    except (Interrupted, *transport_errors()) as error:
         attempts.reached(_length(partial), total)
-        attempts.again(_words(error, attempts.policy))
+        attempts.again(words(error, attempts.policy))
         return False
     return True
 
 
 def _small(url: str, policy: Policy, limit: int) -> bytes:
     attempts = _Attempts(policy, url, url)
-    with _session() as session:
+    with session() as connection:
         while True:
             try:
-                with _get(session, url, {}, policy) as response:
+                with get(connection, url, {}, policy) as response:
                     if not _has_body(response, attempts):
                         continue
                     body = bytearray()
-                    for piece in _pieces(response):
+                    for piece in pieces(response):
                         body += piece
                         if len(body) > limit:
                             raise Refused(f"answers more than {limit} bytes")
                     return bytes(body)
-            except _transport_errors() as error:
-                attempts.again(_words(error, policy))
+            except transport_errors() as error:
+                attempts.again(words(error, policy))
 
 
 class _Attempts:
@@ -238,85 +237,16 @@ class _Attempts:
         print(f"{self.name}: {text}", file=self.stream, flush=True)
 
 
-@contextmanager
-def _session() -> Iterator[Any]:
-    import requests
-
-    with requests.Session() as session:
-        # The bytes of the file itself: a compressed body could not be continued by range.
-        session.headers.update({"User-Agent": AGENT, "Accept-Encoding": "identity"})
-        yield session
-
-
-@contextmanager
-def _get(session: Any, url: str, headers: Mapping[str, str], policy: Policy) -> Iterator[Any]:
-    """The answer to a GET. Raises Refused for what stays: a bad address, certificate, redirect loop."""
-    from requests import exceptions
-
-    try:
-        response = session.get(url, headers=headers, stream=True, timeout=policy.timeout_s)
-    except exceptions.SSLError as error:
-        raise Refused(f"the certificate is not trusted ({error})") from None
-    except (ValueError, exceptions.TooManyRedirects) as error:  # addresses that cannot be are ValueErrors
-        raise Refused(str(error)) from None
-    with response:
-        yield response
-
-
-def _pieces(response: Any) -> Iterator[bytes]:
-    """The body as it arrives. What came before a broken connection is delivered, unlike by `iter_content`."""
-    while piece := response.raw.read1(PIECE):
-        yield piece
-
-
-def _transport_errors() -> tuple[type[Exception], ...]:
-    from requests import exceptions
-    from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
-
-    return exceptions.ConnectionError, exceptions.Timeout, ProtocolError, ReadTimeoutError, SSLError
-
-
 def _has_body(response: Any, attempts: _Attempts) -> bool:
     """True when the body follows; False after waiting for a better answer; raises Refused for a final one."""
     if response.status_code in AGAIN:
-        attempts.again(_status(response), response)
+        attempts.again(status(response), response)
         return False
     if response.status_code not in (200, 206):
-        raise Refused(_status(response))
+        raise Refused(status(response))
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise Refused(f"compresses the body ({response.headers['Content-Encoding']}) though asked not to")
     return True
-
-
-def _status(response: Any) -> str:
-    return f"HTTP {response.status_code} {response.reason or ''}".strip()
-
-
-def _total_of(response: Any) -> int | None:
-    """Length of the whole file as the server announces it."""
-    text = response.headers.get("Content-Range", "")
-    if match := re.fullmatch(r"bytes (?:\d+-\d+|\*)/(\d+)", text.strip()):
-        return int(match[1])
-    length = response.headers.get("Content-Length", "")
-    return int(length) if response.status_code == 200 and length.isdigit() else None
-
-
-def _start_of(response: Any) -> int | None:
-    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return int(match[1]) if match else None
-
-
-def _words(error: Exception, policy: Policy) -> str:
-    """A transport error in a few words."""
-    text = str(error)
-    system = re.search(r"\[Errno -?\d+\] ([^'\")]+)|\(\d+, '([^']+)'\)", text)
-    if "timed out" in text or "timeout" in text.lower():
-        return f"no answer within {policy.timeout_s:g} s"
-    if system:
-        return f"the connection failed ({(system[1] or system[2]).strip()})"
-    if isinstance(error, Interrupted) or "IncompleteRead" in text:
-        return "the body ended early"
-    return f"the connection failed ({type(error).__name__})"
 
 
 def _length(path: Path) -> int:

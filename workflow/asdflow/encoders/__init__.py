@@ -1,4 +1,4 @@
-"""Encoders: waveforms to frozen (batch, time, bands, channels) features. One file a member."""
+"""Encoders: waveforms to (batch, time, bands, channels) features, a file each; they know no data set."""
 
 from asdflow.foundation.registry import Registry
 

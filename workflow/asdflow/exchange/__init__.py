@@ -1,4 +1,4 @@
-"""Exchange with the field: score files in the format of the DCASE evaluators, read, evaluated and written.
+"""Exchange with the field: score files of the DCASE evaluators; does not know how scores were made.
 
 A system is a folder of `anomaly_score_<machine>_section_<nn>_test.csv` files, each line `file,score` without
 a header, and optionally of `decision_result_<machine>_section_<nn>_test.csv` files, each line `file,0` or

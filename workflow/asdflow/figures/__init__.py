@@ -1,4 +1,4 @@
-"""Figures: tables of results to pictures. One file a member."""
+"""Figures: tables of results to pictures, a file each; they compute no score and no metric."""
 
 from asdflow.foundation.registry import Registry
 

@@ -1,4 +1,4 @@
-"""Fusions: the scores of several detectors to one. One file a member."""
+"""Fusions: the scores of several systems to one, a file each; they do not know how these were made."""
 
 from asdflow.foundation.registry import Registry
 

@@ -1,4 +1,4 @@
-"""Metrics of anomalous sound detection: AUC, pAUC, the official scores, and intervals by resampling.
+"""Metrics: AUC, pAUC, official scores, intervals by resampling; knows scores and labels, not systems.
 
 Everything is computed with numpy from the order of the scores alone: any increasing map of them changes
 nothing.

@@ -1,4 +1,4 @@
-"""Normalizations: make scores comparable between domains. One file a member."""
+"""Normalizations: make scores comparable between domains, a file each; they know no test label."""
 
 from asdflow.foundation.registry import Registry
 

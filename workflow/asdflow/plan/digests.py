@@ -1,48 +1,78 @@
-"""Digests of what decides a result besides its input files: the code that computes it, the schema it keeps.
+"""Digests of what decides a product besides its input files: code, libraries, the schema it keeps.
 
 Snakemake does not see edits to imported modules and takes a touched script for a changed one, so rules carry
-these digests as parameters instead: unchanged bytes give the same digest, whatever the time stamps say.
+these digests as parameters instead: unchanged meaning gives the same digest, whatever the time stamps say.
+
+What counts, for a script and the members that it finds by name:
+
+* every asdflow module that they import, in turn, with its constants and statements; not its comments and
+  docstrings, but for pages, which print docstrings;
+* files of other suffixes beside these modules (templates, style sheets), and those of resources/ that they
+  name;
+* the versions of the libraries that these modules import, of those that compute (COMPUTING).
+
+Plumbing does not count: it finds, checks, stores and explains, but decides no number. Pages are cheap and
+show words, so that for them everything counts.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from asdflow.products.schemas import SCHEMAS
 
-# Plumbing: finds, checks, stores and explains, but does not decide a number. An edit there must not redo a
-# study. What a product looks like is covered by `schema_digest`.
-PLUMBING = frozenset(
-    f"asdflow.{name}"
-    for name in (
-        *("atomic", "build", "checkpoints", "config", "digests", "errors", "job", "plan"),
-        *("registry", "schemas", "tables"),
-    )
+#: Packages and modules that decide no number. `schema_digest` covers what a product looks like.
+PLUMBING = (
+    *("asdflow.foundation.errors", "asdflow.foundation.files", "asdflow.foundation.progress"),
+    *("asdflow.foundation.registry", "asdflow.products", "asdflow.checkpoints", "asdflow.download"),
+    *("asdflow.config", "asdflow.plan", "asdflow.pipeline.build", "asdflow.stages.job"),
 )
+#: Scripts that make what people read.
+PAGES = frozenset({"report", "leaderboard", "figures"})
+#: Import name to distribution, of libraries whose version may change a number or a picture.
+COMPUTING = {
+    "jinja2": "jinja2",
+    "matplotlib": "matplotlib",
+    "numba": "numba",
+    "numpy": "numpy",
+    "polars": "polars",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "soundfile": "soundfile",
+    "torch": "torch",
+    "torchaudio": "torchaudio",
+    "transformers": "transformers",
+}
+#: Suffixes of files that modules read from their own folder.
+BESIDE = frozenset({".css", ".j2", ".js", ".json"})
 PACKAGE = Path(__file__).parents[1]
 SCRIPTS = PACKAGE.parent / "scripts"
 
 
-def code_digest(script: str, *modules: str) -> str:
-    """Digest of a script, the asdflow modules named, and every asdflow module that these import in turn.
+def code_digest(script: str, *modules: str, libraries: Iterable[str] = ()) -> str:
+    """Digest of a script, the asdflow modules named, and all that these import in turn.
 
     Parameters
     ----------
     script : str
         Name of a file in workflow/scripts, without suffix.
     modules : str
-        Members that the script finds by name at run time, e.g. "asdflow.backends.knn"; a package stands for
-        all of its modules.
+        Members that the script finds by name at run time, e.g. "asdflow.backends.knn".
+    libraries : iterable of str
+        Distributions that compute beside those that are imported, e.g. of an option ("faiss-cpu").
     """
-    path = SCRIPTS / f"{script}.py"
-    files = {path} | _closure(frozenset(modules) | _imports(path))
+    parts = decided_by(script, *modules)
     digest = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.relative_to(PACKAGE.parent).as_posix()):
-        digest.update(file.relative_to(PACKAGE.parent).as_posix().encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for path in sorted(parts.files):
+        digest.update(f"{_relative(path)} {_meaning(path, parts.page)}\n".encode())
+    for name in sorted(parts.libraries | set(libraries)):
+        digest.update(f"{name} {_version(name)}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -52,55 +82,152 @@ def schema_digest(kind: str) -> str:
     return hashlib.sha256(repr(SCHEMAS[kind]).encode()).hexdigest()[:16]
 
 
-def _closure(modules: frozenset[str]) -> set[Path]:
-    """Source files of the modules and of all asdflow modules they import, plumbing left out."""
-    files: set[Path] = set()
-    pending, seen = list(modules), set()
+@dataclass(frozen=True)
+class Parts:
+    """What a digest is made of.
+
+    Attributes
+    ----------
+    files : set of paths
+    libraries : set of str
+        Distributions.
+    page : bool
+        Docstrings count.
+    """
+
+    files: frozenset[Path]
+    libraries: frozenset[str]
+    page: bool
+
+
+def decided_by(script: str, *modules: str) -> Parts:
+    """Files and libraries that decide what a script makes; parameters as of `code_digest`."""
+    page = script in PAGES
+    pending = [SCRIPTS / f"{script}.py", *(file for name in modules for file in _files(name))]
+    files, libraries = set(), set()
     while pending:
-        name = pending.pop()
-        if name in seen or ".".join(name.split(".")[:2]) in PLUMBING:
+        file = pending.pop()
+        if file in files:
             continue
-        seen.add(name)
-        for file in _files(name):
-            files.add(file)
-            pending.extend(_imports(file))
-    return files
+        files.add(file)
+        source = _source(file)
+        libraries |= {COMPUTING[name] for name in source.libraries if name in COMPUTING}
+        files |= _beside(file)
+        files |= {path for name in source.texts if (path := _resources() / name).is_file()}
+        pending += [
+            found for name in source.modules if page or not _is_plumbing(name) for found in _files(name)
+        ]
+    return Parts(frozenset(files), frozenset(libraries), page)
+
+
+def _is_plumbing(module: str) -> bool:
+    return any(module == one or module.startswith(f"{one}.") for one in PLUMBING)
+
+
+def _relative(path: Path) -> str:
+    """Where a file lies in the project, on any computer."""
+    return path.relative_to(PACKAGE.parents[1]).as_posix()
+
+
+def _resources() -> Path:
+    return PACKAGE.parents[1] / "resources"
+
+
+def _beside(file: Path) -> set[Path]:
+    """Files of other suffixes in the folder of a module."""
+    return {path for path in file.parent.iterdir() if path.suffix in BESIDE}
+
+
+def _files(module: str) -> Iterator[Path]:
+    """File of a module, and those of the packages that it is in: importing it runs them too."""
+    parts = module.split(".")[1:]
+    for depth in range(1, len(parts) + 1):
+        base = PACKAGE.joinpath(*parts[:depth])
+        if (base / "__init__.py").is_file():
+            yield base / "__init__.py"
+        elif base.with_suffix(".py").is_file():
+            yield base.with_suffix(".py")
+
+
+def _meaning(path: Path, page: bool) -> str:
+    """Digest of a file: its statements if it is Python, else its bytes."""
+    if path.suffix != ".py":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    source = _source(path)
+    return source.with_words if page else source.statements
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What matters of the text of a Python file."""
+
+    statements: str
+    with_words: str
+    modules: frozenset[str]
+    libraries: frozenset[str]
+    texts: frozenset[str]
+
+
+def _source(file: Path) -> _Source:
+    return _parsed(file.read_text(encoding="utf-8"), file.relative_to(PACKAGE.parent).as_posix())
 
 
 @cache
-def _files(module: str) -> tuple[Path, ...]:
-    """Files of a module; a package that is no axis itself counts with all of its files."""
-    base = PACKAGE.joinpath(*module.split(".")[1:])
-    if base.with_suffix(".py").is_file():
-        return (base.with_suffix(".py"),)
-    if not base.is_dir():
-        return ()
-    registry = "Registry(" in (base / "__init__.py").read_text(encoding="utf-8")
-    return () if registry or base == PACKAGE else tuple(sorted(base.rglob("*.py")))
-
-
-@cache
-def _imports(file: Path) -> frozenset[str]:
-    """asdflow modules that a file imports anywhere, functions included."""
-    names: set[str] = set()
-    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+def _parsed(text: str, name: str) -> _Source:
+    """`name` is the file's path below workflow/."""
+    tree = ast.parse(text, filename=name)
+    with_words = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    modules: set[str] = set()
+    _strip(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names if alias.name.startswith("asdflow."))
+            modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             package = node.module or ""
             if node.level:
-                inside = file.relative_to(PACKAGE.parent).with_suffix("").parts
+                inside = Path(name).with_suffix("").parts
                 package = ".".join([*inside[: len(inside) - node.level], *filter(None, [node.module])])
-            if package.split(".")[0] == "asdflow":
-                names.add(package)
-                names.update(
-                    f"{package}.{alias.name}" for alias in node.names if _is_module(package, alias.name)
-                )
-    return frozenset(name for name in names if name != "asdflow")
+            modules.add(package)
+            modules.update(f"{package}.{alias.name}" for alias in node.names)
+    return _Source(
+        hashlib.sha256(ast.dump(tree).encode()).hexdigest(),
+        with_words,
+        frozenset(one for one in modules if one.startswith("asdflow.")),
+        frozenset(one.split(".")[0] for one in modules),
+        frozenset(text for text in texts if isinstance(text, str) and text.endswith((".yaml", ".csv"))),
+    )
+
+
+def _strip(tree: ast.AST) -> None:
+    """Take out what is not run: docstrings, and imports for type checkers."""
+    for node in ast.walk(tree):
+        for block in ("body", "orelse"):
+            statements = getattr(node, block, None)
+            if isinstance(statements, list):
+                kept = [one for one in statements if not (_is_text(one) or _is_for_checkers(one))]
+                setattr(node, block, kept)
+
+
+def _is_text(statement: ast.AST) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _is_for_checkers(statement: ast.AST) -> bool:
+    return (
+        isinstance(statement, ast.If)
+        and isinstance(statement.test, ast.Name)
+        and statement.test.id == "TYPE_CHECKING"
+    )
 
 
 @cache
-def _is_module(package: str, name: str) -> bool:
-    base = PACKAGE.joinpath(*package.split(".")[1:], name)
-    return base.with_suffix(".py").is_file() or (base / "__init__.py").is_file()
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "absent"

@@ -1,4 +1,4 @@
-"""Poolings: (batch, time, bands, channels) frames to (batch, dimensions) clip vectors. One file a member."""
+"""Poolings: (batch, time, bands, channels) frames to (batch, dimensions) vectors; they know no encoder."""
 
 from asdflow.foundation.registry import Registry
 

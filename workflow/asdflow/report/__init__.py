@@ -1,4 +1,4 @@
-"""The report: one self-contained page, and the leaderboard as a file and as text."""
+"""The report and the leaderboard: what results say to people; computes no score and no metric."""
 
 from asdflow.report.leaderboard import csv_text, leaderboard_text, write_leaderboard
 from asdflow.report.page import build
