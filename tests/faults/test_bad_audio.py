@@ -554,7 +554,7 @@ ELSEWHERE = {  # rows of the page that are tested in files of their own
     "control character": "test_a_control_character_in_an_attribute_or_recording_is_refused",
     "too long a name": "test_a_file_name_that_cannot_be_an_input_is_refused_with_its_line",
     "machine or section": "test_a_section_that_cannot_name_score_files_is_refused",
-    "text that is not UTF-8": "test_a_list_in_another_encoding_is_refused_with_its_line_and_what_to_save_it_as",
+    "text that is not UTF-8": "test_a_list_in_another_encoding_is_refused_with_its_line",
     "damaged vectors": "test_a_truncated_file_is_named",
     "vectors without rows": "test_a_file_without_rows_is_refused",
     "column twice": "test_a_column_twice_is_refused",

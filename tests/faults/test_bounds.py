@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import tracemalloc
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +16,8 @@ from asdflow import datasets
 from asdflow.audio import AudioOptions, read_clip
 from asdflow.audio.files import open_audio
 from asdflow.audio.measuring import measure
-from asdflow.foundation.errors import DataError
+from asdflow.encoders.openl3.checkpoint import read
+from asdflow.foundation.errors import DataError, FetchError
 from asdflow.stages.usable import require_usable
 
 
@@ -138,6 +141,21 @@ def test_a_small_file_of_vectors_that_unpacks_to_gigabytes_is_refused(tmp_path):
         {"kind": "embeddings", "vectors": {"mine": "v.parquet"}, "max_values": 30_003_000}
     )
     assert allowed.machine_names("mine", tmp_path) == ["fan"]
+
+
+def test_small_files_of_weights_that_announce_gigabytes_are_refused(tmp_path):
+    """A dataset of HDF5 without chunks takes no room until it is written; zeros hardly any in gzip."""
+    with h5py.File(tmp_path / "huge.h5", "w") as file:
+        file.attrs["layer_names"] = [b"dense"]
+        file.create_group("dense").attrs["weight_names"] = [b"kernel:0"]
+        file["dense"].create_dataset("kernel:0", (1 << 32,), "f4", chunks=(1 << 20,))
+    with gzip.open(tmp_path / "huge.h5.gz", "wb", compresslevel=9) as file:
+        for _ in range(300):
+            file.write(bytes(1 << 20))
+    for name, message in (("huge.h5", "announces more than"), ("huge.h5.gz", "unpacks to more than")):
+        assert (tmp_path / name).stat().st_size < 400_000
+        with pytest.raises(FetchError, match=f"{name}: .*{message}"):
+            read(tmp_path / name)
 
 
 def test_long_words_are_not_repeated_in_memory(tmp_path):

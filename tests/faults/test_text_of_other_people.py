@@ -37,7 +37,7 @@ def test_a_list_in_a_known_encoding_is_read(clips, encoding):
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "mac-roman"])
-def test_a_list_in_another_encoding_is_refused_with_its_line_and_what_to_save_it_as(clips, encoding):
+def test_a_list_in_another_encoding_is_refused_with_its_line(clips, encoding):
     """The three give the same bytes another meaning, so none is guessed."""
     text = "path,split\na.wav,train\nM\u00fchle.wav,test\n"
     with pytest.raises(
