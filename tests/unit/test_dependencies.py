@@ -101,3 +101,25 @@ def test_the_lock_is_the_closure_of_the_declarations():
             except PackageNotFoundError:
                 pytest.skip(f"{one.name} is not installed")
     assert {name for name, _ in closure} - {"setuptools", "pip"} == set(locked()) - {"setuptools", "pip"}
+
+
+@pytest.mark.parametrize("name", ["hashes.txt", "hashes-test.txt"])
+def test_what_is_installed_by_hash_is_what_the_lock_pins(name):
+    text = (ROOT / "envs" / name).read_text(encoding="utf-8")
+    entries = re.findall(
+        r"^([\w.-]+)==([^ ;\\]+)([^\\\n]*) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.M
+    )
+    assert len(entries) == len(re.findall(r"^[\w.-]+==", text, re.M)) > 90
+    elsewhere = {
+        plain(package) for package, _, marker, _ in entries if re.search("win32|emscripten'$", marker)
+    }
+    for package, version, _, _ in entries:
+        if plain(package) not in locked():
+            assert plain(package) in elsewhere | {"httpx2-jsfetch"}, package  # not of this platform
+        else:
+            assert locked()[plain(package)] == version, package
+
+
+def test_the_hashes_with_the_test_suite_cover_the_lock():
+    text = (ROOT / "envs/hashes-test.txt").read_text(encoding="utf-8")
+    assert set(locked()) <= {plain(name) for name in re.findall(r"^([\w.-]+)==", text, re.M)}

@@ -9,6 +9,8 @@ import numpy as np
 
 from asdflow.backends._base import Backend, require_size
 from asdflow.backends._neighbours import Metric
+from asdflow.geometry.neighbours import nearest
+from asdflow.geometry.space import Space
 from asdflow.references.bank import Queries
 from asdflow.references.references import References
 
@@ -26,17 +28,16 @@ class OutlierBackend(Backend):
     metric: Metric
 
     @property
-    def compares_by(self) -> str:
+    def compares_in(self) -> Space:
         """The metric."""
-        return self.metric
+        return Space(self.metric)
 
     def graph(self, references: References) -> Graph:
         """Neighbours of the bank's clips. Raises ConfigError when the bank has not k + 1 clips."""
         where = f"backend {self.name}"
         require_size(where, "k", self.k, references.size - 1, "other clips for each clip of the bank")
-        lists = references.neighbours(self.metric, 1, self.k + 1)
-        distances = references.between(self.metric, 1)[0]
-        return Graph(where, self.metric, self.k, distances, lists.index[0], lists.distance[0])
+        lists = references.neighbours(self.k + 1)
+        return Graph(references, where, self.k, lists.index[0], lists.distance[0])
 
 
 @dataclass(frozen=True)
@@ -45,25 +46,30 @@ class Graph:
 
     Attributes
     ----------
-    distances : (N, N) float64
+    references : References
+        The clips of the bank.
+    where : str
+        What to blame when there are too few clips.
+    k : int
     index, near : (N, k + 1) int and float64
         Neighbours in ascending order; k columns only where the bank has k + 1 clips.
     """
 
+    references: References
     where: str
-    metric: str
     k: int
-    distances: np.ndarray
     index: np.ndarray
     near: np.ndarray
 
+    @property
+    def distances(self) -> np.ndarray:
+        """(N, N) float64, as the bank has them."""
+        return self.references.among()[0]
+
     def of(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
         """(M, k) numbers and distances of the nearest clips, in ascending order."""
-        distances = queries.distances(self.metric)[0]
-        index = np.argpartition(distances, self.k - 1, axis=1)[:, : self.k]
-        near = np.take_along_axis(distances, index, axis=1)
-        order = np.argsort(near, axis=1)
-        return np.take_along_axis(index, order, axis=1), np.take_along_axis(near, order, axis=1)
+        found = nearest(self.references.to(queries)[0], self.k)
+        return found.index, found.distance
 
     def without(self, clips: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest clips of each of `clips` when the clip at the same place of `left_out` is gone.

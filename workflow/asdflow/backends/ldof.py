@@ -56,6 +56,6 @@ class FittedLDOF(Fitted):
         return self._factor(self.graph.index[:, :k], self.graph.near[:, :k])
 
     def _factor(self, index: np.ndarray, near: np.ndarray) -> np.ndarray:
-        k = self.graph.k
-        inner = self.graph.distances[index[:, :, None], index[:, None, :]].sum(axis=(1, 2)) / (k * (k - 1))
+        k, distances = self.graph.k, self.graph.distances
+        inner = distances[index[:, :, None], index[:, None, :]].sum(axis=(1, 2)) / (k * (k - 1))
         return near.mean(axis=1) / np.maximum(inner, GUARD)

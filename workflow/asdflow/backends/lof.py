@@ -18,7 +18,7 @@ from asdflow.references.references import References
 #: Added to a mean reachability distance, as in scikit-learn, so that copies have a finite density.
 GUARD = 1e-10
 #: Numbers of one batch of neighbours of neighbours.
-BATCH = 2**22
+SECOND = 2**22
 
 
 @register("lof")
@@ -66,7 +66,7 @@ class FittedLOF(Fitted):
     def self_scores(self) -> np.ndarray:
         """(N,) exact factors of each clip with regard to the others."""
         size, k = len(self.density), self.graph.k
-        step = max(1, BATCH // k**2)
+        step = max(1, SECOND // k**2)
         parts = [self._without(np.arange(start, min(start + step, size))) for start in range(0, size, step)]
         return np.concatenate(parts)
 
