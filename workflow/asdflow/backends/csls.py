@@ -11,9 +11,10 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._neighbours import mean_of_nearest
+from asdflow.backends._outlier import Duplicates
 from asdflow.geometry.space import Space
 from asdflow.references.bank import Embedded, Queries
-from asdflow.references.density import MEAN, NeighbourDensity
+from asdflow.references.density import MEAN, NeighbourDensity, looked_up
 from asdflow.references.references import References, Scaling
 from asdflow.references.scaled import ScaledReferences
 
@@ -29,8 +30,8 @@ class CSLS(Backend):
     Source: Lample et al., "Word translation without parallel data" (ICLR 2018), equation 7 (Conneau et al.
     there); without r(x) in anomaly detection, where it would cancel what is looked for.
 
-    Degenerate input: k needs k + 1 references (ConfigError). Copies count as often as they occur. Self-scores
-    are exact; where k reaches all others, r is over one fewer.
+    Degenerate input: k needs k + 1 references (ConfigError). By default a set of exact copies is one
+    reference (`duplicates`). Self-scores are exact; where k reaches all others, r is over one fewer.
     """
 
     by_domain: ClassVar[bool] = True
@@ -42,9 +43,12 @@ class CSLS(Backend):
 
     k: Annotated[int, Field(ge=1, description="Neighbours whose similarity is averaged.")] = 10
     query_term: Annotated[bool, Field(description="Add the mean similarity of the clip itself.")] = False
+    duplicates: Duplicates = "distinct"
 
     def fit(self, references: References) -> Fitted:
         """Mean similarity of every reference to its neighbours."""
+        if self.duplicates == "distinct":
+            references = references.distinct(looked_up(self.k, references))
         density = NeighbourDensity(references, MEAN, self.k, "backend csls", "k")
         return FittedCSLS(self, references, ScaledReferences(references, LocalScaling(), density))
 

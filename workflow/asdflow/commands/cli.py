@@ -38,11 +38,9 @@ def main() -> None:
 
 def study_of(configfile: Path):
     """The checked study of a configuration file."""
-    from ruamel.yaml import YAML
+    from asdflow.config import read
 
-    from asdflow.config import load
-
-    return load(YAML(typ="safe").load(configfile.read_text(encoding="utf-8")), [configfile])
+    return read([configfile])
 
 
 @app.command()
@@ -53,7 +51,7 @@ def check(configfile: Annotated[Path, CONFIG] = DEFAULT) -> None:
     study = study_of(configfile)
     plan = Plan(study, Path.cwd())
     machines = sum(len(names) for names in plan.machines.values())
-    columns = len(plan.all_metrics())
+    columns = len(plan.grid.files("metrics"))
     grid = f"{columns} columns (data set x encoder layer x pooling)"
     files = len(plan.all_scores())
     print(
@@ -244,8 +242,34 @@ def export(
 
     chosen = {"dataset": dataset, "encoder": encoder, "layer": layer, "pooling": pooling, "system": system}
     written = write(Plan(study_of(configfile), Path.cwd()), folder, chosen, quantile, rule)
-    for place, files in written.items():
+    for place, files in written.files.items():
         print(f"{place}: {len(files)} files")
+    for place, reason in written.refused.items():
+        print(f"{place}: not written, since it is not computed: {reason}")
+
+
+@app.command()
+def recordings(
+    file: Annotated[Path, typer.Argument(help="Where the table goes.")] = Path("results/recordings.csv"),
+    dataset: Annotated[list[str] | None, typer.Option(help="Only this data set; repeat for more.")] = None,
+    encoder: Annotated[list[str] | None, typer.Option(help="Only this encoder.")] = None,
+    layer: Annotated[list[str] | None, typer.Option(help="Only this layer.")] = None,
+    pooling: Annotated[list[str] | None, typer.Option(help="Only this pooling.")] = None,
+    system: Annotated[list[str] | None, typer.Option(help="Only this detector or fusion.")] = None,
+    configfile: Annotated[Path, CONFIG] = DEFAULT,
+) -> None:
+    """Write a row a test recording and system: its mean score, and the AUCs that it takes part in.
+
+    Without options, every system of the study.
+    """
+    from asdflow.presentation.results import Results
+    from asdflow.products.layout import RESULTS
+    from asdflow.report import by_recording
+
+    chosen = {"dataset": dataset, "encoder": encoder, "layer": layer, "pooling": pooling, "system": system}
+    results = Results(RESULTS, study_of(configfile))
+    rows = by_recording.write(results, by_recording.choose(results, chosen), file)
+    print(f"{file}: {rows} rows")
 
 
 @app.command()

@@ -56,12 +56,13 @@ def compare(first: str | Path, second: str | Path) -> Comparison:
 
 
 def metric_rows(results: str | Path) -> dict[tuple[str, ...], float]:
-    """Value of every metric of a build, by its keys."""
+    """Value of every metric of a build, by its keys; systems that are not computed have none."""
     rows = {}
     for path in sorted(Path(results, "metrics").rglob("*.parquet")):
         table = tables.read(path, "metrics")
         keys = zip(*(table.column(name).to_pylist() for name in KEYS), strict=True)
-        rows |= dict(zip(keys, table.column("value").to_pylist(), strict=True))
+        values = zip(keys, table.column("value").to_pylist(), strict=True)
+        rows |= {key: value for key, value in values if value is not None}
     return rows
 
 
