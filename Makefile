@@ -13,7 +13,7 @@ RUN     = $(LOCKED) $(BIN)/snakemake $(if $(LOCKED),--nolock,) --cores $(CORES) 
 HASHED := .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --constraint envs/lock.txt \
           --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: demo test lint reproduce docs clean lock
+.PHONY: demo test fuzz lint reproduce docs clean lock
 
 demo: .venv/installed                ## the main job on the embedded data set
 	@$(call RUN,--configfile=config/demo.yaml all)
@@ -22,6 +22,9 @@ demo: .venv/installed                ## the main job on the embedded data set
 
 test: .venv/tested                   ## the whole suite
 	@$(BIN)/pytest -n $(if $(filter all,$(CORES)),auto,$(CORES)) --dist loadgroup
+
+fuzz: .venv/tested                   ## mutated inputs, ten minutes a parser
+	@ASDFLOW_FUZZ_SECONDS=$${ASDFLOW_FUZZ_SECONDS:-600} $(BIN)/pytest tests/fuzz -n $(if $(filter all,$(CORES)),auto,$(CORES))
 
 lint: .venv/tested                   ## style of Python, rules and workflow
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules

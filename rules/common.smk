@@ -4,6 +4,7 @@ from pathlib import Path
 
 from asdflow.config import load, reading
 from asdflow.foundation.errors import AsdflowError
+from asdflow.foundation.names import require_path
 from asdflow.plan.plan import Plan
 from asdflow.plan.targets import Targets
 from asdflow.products import layout
@@ -17,6 +18,7 @@ files = workflow.overwrite_configfiles or [
 ]
 
 try:
+    require_path(workflow.basedir, "the folder of the Snakefile", "Move the clone to a folder without them.")
     written = reading.read(files, workflow.config_settings.config_args)
     study = load(written, files)
     plan = Plan(study, Path.cwd())

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from asdflow.audio.files import SUFFIXES, AudioFile, open_audio
 from asdflow.audio.resampling import resample
 from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.names import hidden, require_path
 from asdflow.foundation.seeds import generator
 
 
@@ -39,11 +40,13 @@ class NoiseOptions:
     ] = "pink"
     recordings: Annotated[
         str | None,
-        Field(description="Noise file, or folder of wav, flac and ogg files, for color: recorded."),
+        Field(description="Noise file, or folder of sound files, for color: recorded."),
     ] = None
     seed: Annotated[int, Field(ge=0, description="Another seed, another realisation.")] = 0
 
     def __post_init__(self) -> None:
+        if self.recordings is not None:
+            require_path(self.recordings, "noise.recordings")
         if (self.color == "recorded") != (self.recordings is not None):
             raise ConfigError(
                 "noise.recordings",
@@ -58,8 +61,17 @@ class NoiseOptions:
         return NoiseOptions(self.snr_db, self.color, str(Path(base) / self.recordings), self.seed)
 
     def files(self, base: str | Path = ".") -> list[str]:
-        """Sorted noise recordings; empty for computed noise. Raises DataError when there are none."""
-        return [str(path) for path in _noise_files(Path(base) / self.recordings)] if self.recordings else []
+        """Sorted noise recordings, as `recordings` is written; empty for computed noise.
+
+        Raises DataError when there are none.
+        """
+        if not self.recordings:
+            return []
+        where = Path(base) / self.recordings
+        found = [Path(self.recordings) / path.relative_to(where) for path in _noise_files(where)]
+        for path in found:
+            require_path(path, "noise.recordings")
+        return [str(path) for path in found]
 
     def mix(self, waveform: np.ndarray, rate: int, clip_id: str, path: str | Path = "") -> np.ndarray:
         """Waveform with its noise.
@@ -119,7 +131,7 @@ def _noise_files(where: Path) -> list[Path]:
         found = sorted(
             path
             for path in where.rglob("*")
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+            if path.suffix.lower() in SUFFIXES and not any(map(hidden, path.relative_to(where).parts))
         )
         if not found:
             raise DataError(
@@ -138,7 +150,7 @@ def _excerpt(where: Path, samples: int, rate: int, random: np.random.Generator) 
     with open_audio(path) as file:
         needed = -(-samples * file.rate // rate)
         start = int(random.integers(max(1, file.frames - needed + 1)))
-        block = file.read(start, min(needed, file.frames)).mean(axis=1)
+        block = file.read_mono(start, min(needed, file.frames))
         noise = np.resize(resample(block, file.rate, rate, path), samples)
     _require_sound(noise, file, start)
     return noise

@@ -42,6 +42,7 @@ def table(
     root: Path,
     rows: Sequence[ClipRow],
     progress: Callable[[Iterable], Iterable] | None = None,
+    mixes: bool = True,
 ) -> pa.Table:
     """Clips table of one machine.
 
@@ -57,6 +58,8 @@ def table(
         The planned clips, in any order.
     progress : callable, optional
         Wraps the iteration over files, e.g. `tqdm.tqdm`.
+    mixes : bool
+        Whether channels are averaged where `audio.channel` is not given: clips of several say so.
 
     Returns
     -------
@@ -75,6 +78,8 @@ def table(
     require_sound_plan(where, rows)
     clips = _decode(where, root, rows, progress)
     _warn_about_rates(clips)
+    if mixes:
+        _warn_about_mixing(clips)
     _warn_about_copies(clips)
     _warn_about_overlap(clips)
     warn_about_recordings(clips)
@@ -127,6 +132,9 @@ def _clip(file: AudioFile, sha256: str, row: ClipRow) -> _Clip:
     if found.clipped:
         share = found.clipped / (found.samples * file.channels)
         clip.warnings.append(f"clipped: {found.clipped} samples at full scale ({share:.2%})")
+    elif found.flat:
+        share = found.flat / (found.samples * file.channels)
+        clip.warnings.append(f"clipped: {found.flat} samples in flat tops ({share:.2%})")
     if found.peak > 1.0:
         clip.warnings.append(f"beyond full scale: peak {found.peak:.3g}")
     if max(found.deviations) < QUIET:
@@ -144,6 +152,13 @@ def _warn_about_rates(clips: Sequence[_Clip]) -> None:
         for clip in clips:
             if (value := getattr(clip, of)) != usual:
                 clip.warnings.append(f"{value} {what}, most clips of the machine have {usual}")
+
+
+def _warn_about_mixing(clips: Sequence[_Clip]) -> None:
+    """The mean of several microphones may hide what one of them hears."""
+    for clip in clips:
+        if clip.channels > 1:
+            clip.warnings.append(f"{clip.channels} channels: averaged unless audio.channel names one")
 
 
 def _warn_about_copies(clips: Sequence[_Clip]) -> None:

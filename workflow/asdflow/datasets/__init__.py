@@ -7,6 +7,7 @@ datasets:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from asdflow.foundation.errors import ConfigError
@@ -24,6 +25,8 @@ def build(spec: Mapping[str, Any]):
     Returns an `asdflow.datasets.base.Dataset`. Raises ConfigError for an unknown kind, option or value, with
     the nearest valid one.
     """
+    from asdflow.datasets.base import Recordings
+
     if not isinstance(spec, Mapping) or not {"kind", "name"} & spec.keys():
         raise ConfigError(
             f"dataset {spec!r}",
@@ -31,4 +34,7 @@ def build(spec: Mapping[str, Any]):
             f"Write it as {{kind: ..., option: value}}. Known kinds: {', '.join(REGISTRY.names())}.",
         )
     named = {"name": spec["kind"], **spec} if "kind" in spec else spec
-    return REGISTRY.build({key: value for key, value in named.items() if key != "kind"})
+    found = REGISTRY.build({key: value for key, value in named.items() if key != "kind"})
+    if isinstance(found, Recordings) and found.audio.channel is None:
+        found = replace(found, audio=replace(found.audio, channel=found.default_channel))
+    return found

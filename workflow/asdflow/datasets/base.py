@@ -87,6 +87,11 @@ class Recordings(Dataset):
     ] = None
 
     @property
+    def default_channel(self) -> str | int:
+        """What `audio.channel` is where the entry does not say it."""
+        return "mix"
+
+    @property
     def needs_longest(self) -> bool:
         """Whether clips are filled up to the longest one."""
         return self.audio.needs_longest
@@ -106,7 +111,8 @@ class Recordings(Dataset):
         """Every clip of the machine, its file checked and its sound measured."""
         from asdflow.clips import measured
 
-        return measured.table(machine, self.root(name, base), self.clip_rows(name, base, machine))
+        rows = self.clip_rows(name, base, machine)
+        return measured.table(machine, self.root(name, base), rows, mixes=self.default_channel == "mix")
 
     def loader(
         self, name: str, base: str | Path, longest_s: float | None = None

@@ -126,7 +126,7 @@ class Plan:
     def given_spec(self, wildcards) -> dict[str, Any]:
         """Options that decide the embeddings of a data set which brings its vectors along."""
         spec = self.study.datasets[wildcards.dataset]
-        return {key: spec[key] for key in ("name", "vectors", "standardise")}
+        return {key: spec[key] for key in ("name", "vectors", "standardise", "max_values")}
 
     def archive(self, wildcards) -> dict[str, Any]:
         """What decides an unpacked DCASE archive: its checksum, and where it is taken from."""

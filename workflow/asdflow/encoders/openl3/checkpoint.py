@@ -25,6 +25,8 @@ IGNORED = (
 )
 NORM = ("weight", "bias", "running_mean", "running_var")
 BINS = 1025
+MOST = 1 << 26
+"""Numbers of a layer or file that are read, 268 MB; OpenL3 has 5 million, a small file can announce any."""
 
 
 @dataclass(frozen=True)
@@ -113,17 +115,27 @@ def _keras_layers(path: Path, zipped: bool) -> list[tuple[str, list[np.ndarray]]
     import h5py
 
     try:
-        source = io.BytesIO(gzip.decompress(path.read_bytes())) if zipped else path
+        source = io.BytesIO(_unzipped(path)) if zipped else path
         with h5py.File(source, "r") as file:
             layers = []
             for layer in _texts(file.attrs["layer_names"]):
                 group = file[layer]
                 names = _texts(group.attrs["weight_names"])
+                if sum(group[name].size for name in names) > MOST:
+                    raise _other(path, f"its layer {layer!r} announces more than {MOST} weights")
                 if names:
                     layers.append((layer, [np.asarray(group[name], dtype=np.float32) for name in names]))
             return layers
     except (OSError, EOFError, KeyError, ValueError) as error:
         raise _other(path, f"is not a readable Keras file of weights: {error}") from None
+
+
+def _unzipped(path: Path) -> bytes:
+    with gzip.open(path) as file:
+        data = file.read(4 * MOST + 1)
+    if len(data) > 4 * MOST:
+        raise _other(path, f"unpacks to more than {4 * MOST} bytes")
+    return data
 
 
 def _picture(path: Path, mel: np.ndarray | None) -> str:
