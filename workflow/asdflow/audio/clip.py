@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asdflow.audio.files import AudioFile, open_audio
+from asdflow.audio.files import open_audio
 from asdflow.audio.options import FIXED_S, AudioOptions
 from asdflow.audio.resampling import resample, resampled_samples
 from asdflow.foundation.errors import ConfigError, DataError
+
+TOO_LONG = "Cut it into clips (start_s, duration_s), correct its rate, or raise audio.max_samples."
 
 if TYPE_CHECKING:
     from asdflow.audio.noise import NoiseOptions
@@ -64,7 +66,8 @@ def read_clip(
     ------
     DataError
         The file is missing, damaged, empty or not audio; the segment or channel does not exist; a sample is
-        NaN or infinite; noise is asked for and the clip is silent.
+        NaN or infinite; the clip has more samples than `options.max_samples`; noise is asked for and the clip
+        is silent.
     ConfigError
         `tile_max` without a longest duration, or noise without a clip id.
     """
@@ -73,7 +76,9 @@ def read_clip(
     with open_audio(path) as file:
         start, count = file.segment(start_s, duration_s)
         count = min(count, _kept_samples(file.rate, options))
-        waveform = mono(file, file.read(start, count), options.channel)
+        if fault := too_long(count, file.rate, rate, options, longest_s):
+            raise DataError(path, fault, TOO_LONG)
+        waveform = file.read_mono(start, count, options.channel)
         waveform = resample(waveform, file.rate, rate, path)
     if options.remove_dc:
         waveform = waveform - waveform.mean()
@@ -94,20 +99,17 @@ def waveform_samples(
     return kept if target is None else target
 
 
-def mono(file: AudioFile, block: np.ndarray, channel: str | int) -> np.ndarray:
-    """(frames, channels) to (frames,): the mean of all channels, or one.
-
-    Raises DataError when the file has no such channel.
-    """
-    if channel == "mix":
-        return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
-    if channel >= block.shape[1]:
-        raise DataError(
-            file.path,
-            f"has no channel {channel}: it has {block.shape[1]}, numbered from 0",
-            "Set audio.channel to one it has, or to mix.",
-        )
-    return block[:, channel]
+def too_long(samples: int, file_rate: int, rate: int, options: AudioOptions, longest_s: float | None) -> str:
+    """What is wrong with a clip of `samples` at `file_rate` that would need too much memory, or ""."""
+    kept = min(samples, _kept_samples(file_rate, options))
+    filled = _filled_samples(rate, options, longest_s) or 0
+    most = max(kept, resampled_samples(kept, file_rate, rate), filled)
+    if most <= options.max_samples:
+        return ""
+    return (
+        f"is {kept / file_rate:.0f} s long at {file_rate} Hz: {most} samples at {rate} Hz or the file's own rate, "
+        f"more than audio.max_samples, {options.max_samples}"
+    )
 
 
 def scaled(waveform: np.ndarray, options: AudioOptions) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import struct
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,17 +12,62 @@ from typing import Any
 
 import numpy as np
 
+from asdflow.audio.containers import KNOWN, frames_fault, length_fault
+from asdflow.audio.streams import ogg_without_end
 from asdflow.foundation.errors import DataError
+from asdflow.foundation.names import same_letters
 
-SUFFIXES = (".wav", ".flac", ".ogg")
-"""File names that a folder is searched for."""
+SUFFIXES = (".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3")
+SUFFIXES += (".aif", ".aiff", ".aifc", ".au", ".snd", ".caf")
+"""File names that a folder is searched for: of the containers whose length can be checked."""
+
+OTHER_SOUND = (".m4a", ".mp4", ".aac", ".wma", ".amr", ".ac3", ".mka", ".webm", ".ape", ".wv", ".mp2", ".mpc")
+OTHER_SOUND += (".dsf", ".dff", ".tta", ".3gp", ".raw", ".pcm", ".sph", ".nist", ".voc", ".sd2", ".spx", ".alac")
+"""File names of sound that is not read: a folder that holds some is refused, so that none is left out."""
 
 BLOCK = 65536
-"""Frames read at a time: half a megabyte a channel, whatever the length of the recording."""
+"""Frames read at a time, fewer beyond eight channels: half a megabyte a channel, however long the recording."""
 
+_CUT_OGG = ("ogg stream without its end: the file may be cut short",)
 _UNKNOWN = 1 << 62  # what libsndfile gives for a stream whose header does not tell it
+_PERMISSIONS = "Correct its permissions, or the disk it lies on."
 _AGAIN = "Copy or download the file again, or leave the clip out."
 _REWRITE = "Rewrite it (ffmpeg -i <old> <new>), copy it again, or leave it out."
+_RECOVER = "Rewrite it so that the rest is kept (ffmpeg -ignore_length 1 -i <old> <new>), or leave it out."
+
+
+class _Position:
+    """An open file and the frame that comes next. Some codings (GSM 6.10, G.721, NMS ADPCM) cannot seek: their
+    frames are read in order, and from the beginning again for an earlier one."""
+
+    def __init__(self, path: Path, handle: Any) -> None:
+        self.path, self.handle, self.frame = path, handle, 0
+
+    def move(self, start: int) -> None:
+        """Make frame `start` the next."""
+        import soundfile
+
+        if self.frame == start:
+            return
+        if self.handle.seekable():
+            self.handle.seek(start)
+            self.frame = start
+            return
+        if start < self.frame:
+            self.handle.close()
+            self.handle, self.frame = soundfile.SoundFile(str(self.path)), 0
+        while self.frame < start and len(self.read(min(BLOCK, start - self.frame))):
+            pass
+
+    def read(self, count: int) -> np.ndarray:
+        """The next (count, channels) frames as float64, fewer at the end."""
+        block = self.handle.read(count, dtype="float64", always_2d=True)
+        self.frame += len(block)
+        return block
+
+    def close(self) -> None:
+        """Close the file that is open now."""
+        self.handle.close()
 
 
 @dataclass(frozen=True)
@@ -36,8 +82,8 @@ class AudioFile:
     channels : int
     frames : int
         Samples of each channel.
-    full_scale : float
-        Smallest magnitude that counts as full scale: the largest code of integer samples, 1 otherwise.
+    subtype : str
+        Coding of the samples as libsndfile calls it, e.g. "PCM_16".
     warnings : tuple of str
         What is odd about the file as a whole.
     """
@@ -46,9 +92,9 @@ class AudioFile:
     rate: int
     channels: int
     frames: int
-    full_scale: float
+    subtype: str
     warnings: tuple[str, ...]
-    handle: Any
+    position: _Position
 
     def blocks(self, start: int, count: int) -> Iterator[np.ndarray]:
         """Frames [start, start + count) as (frames, channels) float64 arrays of at most `BLOCK` frames.
@@ -58,12 +104,11 @@ class AudioFile:
         """
         import soundfile
 
-        done = 0
+        done, most = 0, BLOCK * 8 // max(8, self.channels)
         try:
-            if self.handle.tell() != start:
-                self.handle.seek(start)
+            self.position.move(start)
             while done < count:
-                block = self.handle.read(min(BLOCK, count - done), dtype="float64", always_2d=True)
+                block = self.position.read(min(most, count - done))
                 if not len(block):
                     break
                 self._require_numbers(block, start + done)
@@ -86,6 +131,26 @@ class AudioFile:
     def read(self, start: int, count: int) -> np.ndarray:
         """Frames [start, start + count) as one (count, channels) float64 array. Raises as `blocks`."""
         return np.concatenate(list(self.blocks(start, count)) or [np.empty((0, self.channels))])
+
+    def read_mono(self, start: int, count: int, channel: str | int | None = None) -> np.ndarray:
+        """The same frames as (count,) float64: one channel, or the mean of all (None or "mix").
+
+        Memory is that of one channel, whatever their number. Raises as `blocks`, and DataError when the file
+        has no such channel.
+        """
+        mix = channel in (None, "mix")
+        if not mix and channel >= self.channels:
+            raise DataError(
+                self.path,
+                f"has no channel {channel}: it has {self.channels}, numbered from 0",
+                "Set audio.channel to one it has, or to mix.",
+            )
+        result, done = np.empty(count), 0
+        for block in self.blocks(start, count):
+            one = block.mean(axis=1) if mix and self.channels > 1 else block[:, 0 if mix else channel]
+            result[done : done + len(one)] = one
+            done += len(one)
+        return result
 
     def segment(self, start_s: float, duration_s: float | None) -> tuple[int, int]:
         """First frame and number of frames of a clip. Raises DataError when it does not lie in the file.
@@ -122,102 +187,88 @@ def open_audio(path: str | Path) -> Iterator[AudioFile]:
     """Open an audio file that libsndfile reads (wav, flac, ogg, ...), after checking its header.
 
     Raises DataError, naming file and remedy, when it is missing, unreadable, empty, not audio, or a WAV file
-    shorter than its header says (libsndfile alone would read on without a word).
+    whose header tells another length than its bytes (libsndfile alone would read on without a word).
     """
     import soundfile
 
     path = Path(path)
     _require_bytes(path)
-    announced = _wav_shortfall(path)
+    fault = length_fault(path)
     try:
         handle = soundfile.SoundFile(str(path))
     except soundfile.LibsndfileError as error:
+        if fault:
+            raise DataError(path, fault, _REWRITE) from None
         raise DataError(
             path,
             f"is not audio that can be decoded ({_reason(error)})",
             "Convert it to wav, flac or ogg, or leave it out.",
         ) from None
     with handle:
-        if announced:
-            raise DataError(path, announced, _REWRITE)
+        if handle.format not in KNOWN or handle.subtype.startswith("DWVW"):
+            raise DataError(
+                path,
+                f"is {handle.format_info} with {handle.subtype_info}, whose length cannot be checked",
+                "Convert it to wav or flac (ffmpeg -i <old> <new>), or leave it out.",
+            )
         frames = handle.frames
+        if fault := fault or frames_fault(path, handle.subtype, handle.channels, frames):
+            raise DataError(path, fault, _RECOVER if fault.startswith("is longer") else _REWRITE)
         if frames >= _UNKNOWN:
             raise DataError(path, "does not tell its length", _REWRITE)
         if frames == 0:
             raise DataError(path, "holds no samples", _AGAIN)
+        position = _Position(path, handle)
         yield AudioFile(
             path,
             handle.samplerate,
             handle.channels,
             frames,
-            _full_scale(handle.subtype),
-            _ogg_warnings(path) if handle.format == "OGG" else (),
-            handle,
+            handle.subtype,
+            _CUT_OGG if handle.format == "OGG" and ogg_without_end(path) else (),
+            position,
         )
+        position.close()
 
 
 def _require_bytes(path: Path) -> None:
+    """Raise DataError unless there is a plain file with something in it. A pipe would be read for ever."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise DataError(path, *_absent(path)) from None
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})", _PERMISSIONS) from None
+    if stat.S_ISDIR(status.st_mode):
+        raise DataError(path, "is a folder, not an audio file", "Name a file.")
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a pipe" if stat.S_ISFIFO(status.st_mode) else "a device or socket"
+        raise DataError(path, f"is {kind}, not a file", "Record it to a file first, or leave it out.")
     try:
         with open(path, "rb") as file:
             first = file.read(1)
-    except FileNotFoundError:
-        raise DataError(
-            path, "does not exist", "Restore the file, or take it out of the list of clips."
-        ) from None
-    except IsADirectoryError:
-        raise DataError(path, "is a folder, not an audio file", "Name a file.") from None
     except OSError as error:
-        raise DataError(
-            path, f"cannot be read ({error.strerror})", "Correct its permissions, or the disk it lies on."
-        ) from None
+        raise DataError(path, f"cannot be read ({error.strerror})", _PERMISSIONS) from None
     if not first:
         raise DataError(path, "is empty (0 bytes)", _AGAIN)
 
 
-def _wav_shortfall(path: Path) -> str:
-    """What is wrong with the length in a WAV header, or "": compares the data chunk with the bytes there are.
-
-    Sizes of 0xFFFFFFFF are how streams say "unknown" and are accepted; RF64 keeps its size in `ds64`.
-    """
-    with open(path, "rb") as file:
-        head = file.read(12)
-        if len(head) < 12 or head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:] != b"WAVE":
-            return ""
-        total, large = path.stat().st_size, None
-        while len(chunk := file.read(8)) == 8:
-            name, size = chunk[:4], struct.unpack("<I", chunk[4:])[0]
-            body = file.tell()
-            if name == b"ds64":
-                large = struct.unpack("<Q", file.read(16)[8:])[0]
-            if name == b"data":
-                present = total - body
-                if size == 0xFFFFFFFF:
-                    if large is None:
-                        return ""
-                    size = large
-                if size > present:
-                    return f"is cut short: its header announces {size} bytes of samples, {present} are there"
-                if size == 0 and present:
-                    return f"was not finished: its header announces no samples, {present} bytes follow"
-                return ""
-            file.seek(body + size + size % 2)
-    return "is cut short: it ends before its samples begin"
-
-
-def _ogg_warnings(path: Path) -> tuple[str, ...]:
-    """An Ogg file that does not end with an end-of-stream page was cut, yet all it holds can be decoded."""
-    with open(path, "rb") as file:
-        file.seek(max(0, path.stat().st_size - 65536 - 282))  # the largest page, and its header
-        tail = file.read()
-    page = tail.rfind(b"OggS")
-    if page < 0 or len(tail) <= page + 5 or not tail[page + 5] & 4:
-        return ("ogg stream without its end: the file may be cut short",)
-    return ()
-
-
-def _full_scale(subtype: str) -> float:
-    bits = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}.get(subtype)
-    return 1.0 if bits is None else 1.0 - 2.0 ** (1 - bits)
+def _absent(path: Path) -> tuple[str, str]:
+    """What to say of a file that is not there: a dangling link, or a name that only looks the same."""
+    remedy = "Restore the file, or take it out of the list of clips."
+    if path.is_symlink():
+        return f"is a link to {os.readlink(path)}, which does not exist", remedy
+    place = next((each for each in (path, *path.parents) if each.parent.is_dir()), path)
+    beside = [] if place.name.isascii() else os.listdir(place.parent)
+    alike = [name for name in beside if same_letters(name) == same_letters(place.name) and name != place.name]
+    if not alike:
+        return "does not exist", remedy
+    form = "decomposed (NFD)" if alike[0] != same_letters(alike[0]) else "composed (NFC)"
+    return (
+        f"does not exist: {place.name!r} looks the same as {alike[0]!r}, which is there, but that is written "
+        f"with {form} letters",
+        "Write the name in the list as the disk has it (copy it from there), or rename the file.",
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from asdflow.audio.clipping import COARSE, FlatTops, FullScale, full_scale
 from asdflow.audio.files import AudioFile
 
 
@@ -24,6 +25,8 @@ class Measurement:
         Mean and standard deviation of each channel.
     clipped : int
         Samples in runs of at least three at full scale; fewer are a peak that just reached it.
+    flat : int
+        Samples in flat tops below full scale (`asdflow.audio.clipping`).
     digest : bytes
         Of rate, channels and samples: equal for equal sound, whatever the file's name and format.
     """
@@ -34,6 +37,7 @@ class Measurement:
     means: tuple[float, ...]
     deviations: tuple[float, ...]
     clipped: int
+    flat: int
     digest: bytes
 
 
@@ -44,10 +48,12 @@ def measure(file: AudioFile, start: int, count: int) -> Measurement:
     offset does not cost the digits of a quiet signal, and a constant signal deviates by exactly 0.
     """
     digest = hashlib.blake2b(f"{file.rate} {file.channels}\n".encode(), digest_size=16)
-    peak, clipped, total = 0.0, 0, np.zeros(file.channels)
+    peak, total = 0.0, np.zeros(file.channels)
     squares, offset_sum, offset_squares = 0.0, np.zeros(file.channels), np.zeros(file.channels)
     first: np.ndarray | None = None
-    full = np.zeros((3, file.channels), dtype=bool)
+    full = FullScale(file.channels, full_scale(file.subtype))
+    coarse = file.subtype in COARSE
+    tops = [] if coarse else [(c, FlatTops(sign)) for c in range(file.channels) for sign in (1, -1)]
     for block in file.blocks(start, count):
         digest.update(np.ascontiguousarray(block).tobytes())
         magnitude = np.abs(block)
@@ -58,8 +64,9 @@ def measure(file: AudioFile, start: int, count: int) -> Measurement:
         offset = block - first
         offset_sum += offset.sum(axis=0)
         offset_squares += (offset**2).sum(axis=0)
-        full = np.concatenate([full[-3:], magnitude >= file.full_scale])
-        clipped += _in_new_runs(full)
+        full.add(block)
+        for channel, top in tops:
+            top.add(block[:, channel])
     means = total / count
     variance = np.maximum(offset_squares / count - (offset_sum / count) ** 2, 0.0)
     return Measurement(
@@ -68,19 +75,10 @@ def measure(file: AudioFile, start: int, count: int) -> Measurement:
         rms=_rounded(np.sqrt(squares / (count * file.channels))),
         means=tuple(map(float, means)),
         deviations=tuple(map(float, np.sqrt(variance))),
-        clipped=clipped,
+        clipped=full.samples,
+        flat=sum(top.samples for _, top in tops),
         digest=digest.digest(),
     )
-
-
-def _in_new_runs(full: np.ndarray) -> int:
-    """Samples in runs of three or more, counted as they come to light after the three rows carried over.
-
-    A run of n samples has n - 2 places where three in a row are full, and one where that begins.
-    """
-    triple = full[2:] & full[1:-1] & full[:-2]
-    begins = triple[1:] & ~triple[:-1]
-    return int(triple[1:].sum() + 2 * begins.sum())
 
 
 def _rounded(value: float) -> float:

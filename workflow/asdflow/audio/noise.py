@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from asdflow.audio.files import SUFFIXES, AudioFile, open_audio
 from asdflow.audio.resampling import resample
 from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.names import hidden
 from asdflow.foundation.seeds import generator
 
 
@@ -39,7 +40,7 @@ class NoiseOptions:
     ] = "pink"
     recordings: Annotated[
         str | None,
-        Field(description="Noise file, or folder of wav, flac and ogg files, for color: recorded."),
+        Field(description="Noise file, or folder of sound files, for color: recorded."),
     ] = None
     seed: Annotated[int, Field(ge=0, description="Another seed, another realisation.")] = 0
 
@@ -119,7 +120,7 @@ def _noise_files(where: Path) -> list[Path]:
         found = sorted(
             path
             for path in where.rglob("*")
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+            if path.suffix.lower() in SUFFIXES and not any(map(hidden, path.relative_to(where).parts))
         )
         if not found:
             raise DataError(
@@ -138,7 +139,7 @@ def _excerpt(where: Path, samples: int, rate: int, random: np.random.Generator) 
     with open_audio(path) as file:
         needed = -(-samples * file.rate // rate)
         start = int(random.integers(max(1, file.frames - needed + 1)))
-        block = file.read(start, min(needed, file.frames)).mean(axis=1)
+        block = file.read_mono(start, min(needed, file.frames))
         noise = np.resize(resample(block, file.rate, rate, path), samples)
     _require_sound(noise, file, start)
     return noise

@@ -28,9 +28,12 @@ class AudioOptions:
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 
     channel: Annotated[
-        Literal["mix"] | Annotated[int, Field(ge=0)],
-        Field(description="mix: the mean of all channels; or the number of one channel, from 0."),
-    ] = "mix"
+        Literal["mix"] | Annotated[int, Field(ge=0)] | None,
+        Field(
+            description="mix: the mean of all channels; or the number of one channel, from 0. Default: mix, "
+            "but channel 0, the near microphone, for DCASE 2026."
+        ),
+    ] = None
     remove_dc: Annotated[bool, Field(description="Subtract the clip's mean.")] = False
     level: Annotated[
         Literal["none", "rms", "peak"],
@@ -62,6 +65,15 @@ class AudioOptions:
             description="Length that tile_max fills, seconds. Default: the longest clip of the data set.",
         ),
     ] = None
+
+    max_samples: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Longest clip that is read, in samples of the file or of the encoder, whichever are "
+            "more: a wrong rate in a header must not fill the memory. Half a GB; one hour at 16 kHz.",
+        ),
+    ] = 60_000_000
 
     def __post_init__(self) -> None:
         if self.level_dbfs is not None and self.level == "none":

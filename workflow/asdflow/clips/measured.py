@@ -127,6 +127,9 @@ def _clip(file: AudioFile, sha256: str, row: ClipRow) -> _Clip:
     if found.clipped:
         share = found.clipped / (found.samples * file.channels)
         clip.warnings.append(f"clipped: {found.clipped} samples at full scale ({share:.2%})")
+    elif found.flat:
+        share = found.flat / (found.samples * file.channels)
+        clip.warnings.append(f"clipped: {found.flat} samples in flat tops ({share:.2%})")
     if found.peak > 1.0:
         clip.warnings.append(f"beyond full scale: peak {found.peak:.3g}")
     if max(found.deviations) < QUIET:

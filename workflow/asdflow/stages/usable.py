@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from asdflow.audio.clip import waveform_samples
+from asdflow.audio.clip import TOO_LONG, too_long, waveform_samples
 from asdflow.audio.options import AudioOptions
 from asdflow.clips.rows import SILENT
 from asdflow.foundation.errors import together
@@ -47,13 +47,16 @@ def require_usable(
     for clip, path, samples, file_rate, channels, warnings in zip(
         *(clips.column(each).to_pylist() for each in columns), strict=True
     ):
+        if fault := too_long(samples, file_rate, rate, audio, longest_s):
+            problems.append(f"{clip}: {fault}. {TOO_LONG}")
+            continue
         found = waveform_samples(samples, file_rate, rate, audio, longest_s)
         if found < min_samples:
             problems.append(
                 f"{clip}: {found / rate:.3f} s long, but {encoder} needs {min_samples / rate:.3f} s or more. "
-                "Leave it out, or set audio.length: pad10"
+                f"Leave it out, or set audio.length: {_longer(clips, min_samples / rate)}"
             )
-        if audio.channel != "mix" and audio.channel >= channels:
+        if audio.channel not in (None, "mix") and audio.channel >= channels:
             problems.append(
                 f"{path}: has no channel {audio.channel}, it has {channels}, numbered from 0. "
                 "Set audio.channel to one it has, or to mix"
@@ -65,3 +68,10 @@ def require_usable(
     if problems:
         what = f"cannot take {len(problems)} of {clips.num_rows} clips"
         raise together(encoder, what, problems, "Correct all of them, then run the same command again.")
+
+
+def _longer(clips: pa.Table, needed_s: float) -> str:
+    """Options that make short clips long enough."""
+    own = longest_s([clips]) >= needed_s
+    tiled = "tile_max (repeated up to the longest clip)" if own else f"tile_max with longest_s: {needed_s:g}"
+    return f"{tiled} or pad10 (filled with silence)"
