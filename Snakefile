@@ -2,6 +2,7 @@
 
 import os
 
+from asdflow.config.remembered import remember
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -33,6 +34,10 @@ wildcard_constraints:
     **plan.patterns,
     machine="[^/]+",
     layer="[^/]+",
+
+
+onstart:
+    remember(config)
 
 
 report: os.path.join(workflow.basedir, "workflow/report/workflow.rst")

@@ -34,6 +34,9 @@ def main() -> None:
     except AsdflowError as error:
         print(f"ERROR {error}", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:  # no permission, a folder where a file should be, a disk that is gone
+        print(f"ERROR {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
+        sys.exit(1)
 
 
 def study_of(configfile: Path):
@@ -169,6 +172,9 @@ def evaluate(
     year: Annotated[int | None, typer.Option(help="Year of the organisers' list that knows them.")] = None,
     labels: Annotated[Path | None, typer.Option(help="With --year: your own list instead.")] = None,
     machine: Annotated[list[str] | None, typer.Option(help="Only this machine; repeat for more.")] = None,
+    no_decisions: Annotated[
+        bool, typer.Option("--no-decisions", help="Leave files of decisions unread: no F1.")
+    ] = False,
     by_machine: Annotated[bool, typer.Option("--by-machine", help="A table for every system too.")] = False,
     reference: Annotated[str, typer.Option(help="Compare every other system with this one, in pairs.")] = "",
     measure: Annotated[str, typer.Option(help="Default: the official score of the year.")] = "",
@@ -191,6 +197,7 @@ def evaluate(
         confidence,
         measure=measure or metrics.measure_of_year(year),
         reference=reference or None,
+        decisions=not no_decisions,
     )
     parts = [str(found)]
     if reference:
@@ -215,19 +222,29 @@ def export(
         typer.Option(help="Threshold of decisions, from the scores of training clips: gamma or quantile."),
     ] = "gamma",
     quantile: Annotated[float, typer.Option(help="Share of normal clips below the threshold.")] = 0.9,
-    configfile: Annotated[Path, CONFIG] = DEFAULT,
+    configfile: Annotated[
+        Path | None,
+        typer.Option(
+            help="The study; default: the one that results/ were made of.", exists=True, dir_okay=False
+        ),
+    ] = None,
 ) -> None:
     """Write scores and decisions of finished systems in the evaluators' format.
 
-    One folder a system; without options, every system of the study.
+    One folder a system; without options, every system of the study. Thresholds are printed with the share of
+    training clips above them, and kept in thresholds.json.
     """
+    from asdflow.config import remembered
     from asdflow.exchange.exporting import export as write
     from asdflow.plan.plan import Plan
 
     chosen = {"dataset": dataset, "encoder": encoder, "layer": layer, "pooling": pooling, "system": system}
-    written = write(Plan(study_of(configfile), Path.cwd()), folder, chosen, quantile, rule)
-    for place, files in written.items():
-        print(f"{place}: {len(files)} files")
+    study = study_of(configfile or remembered.find())
+    written = write(Plan(study, Path.cwd()), folder, chosen, quantile, rule)
+    for place, system in written.items():
+        print(f"{place}: {len(system.files)} files")
+        for (machine, section), threshold in system.thresholds.items():
+            print(f"  {machine} {section}: threshold {threshold}")
 
 
 @app.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from asdflow.exchange.writing import write_system
+from asdflow.exchange.writing import Written, write_system
 from asdflow.foundation.errors import ConfigError
 from asdflow.plan.plan import Plan
 from asdflow.products import tables
@@ -22,7 +22,7 @@ def export(
     chosen: Mapping[str, Sequence[str]] | None = None,
     quantile: float = 0.9,
     rule: str = "gamma",
-) -> dict[Path, list[Path]]:
+) -> dict[Path, Written]:
     """Write scores and decisions of a study's systems, read from its results.
 
     Parameters
@@ -41,12 +41,12 @@ def export(
 
     Returns
     -------
-    dict of system folder to its files
+    dict of system folder to what was written there
 
     Raises
     ------
     ConfigError
-        A name that is not part of the study.
+        A name that is not part of the study; two systems whose folders would be one.
     ProductError
         Scores that were not computed yet.
     DataError
@@ -56,7 +56,7 @@ def export(
     cells = list(_cells(plan))
     for key, names in chosen.items():
         _require_known(key, names, {cell[key] for cell in cells})
-    written = {}
+    written: dict[Path, Written] = {}
     for cell in cells:
         if any(cell[key] not in names for key, names in chosen.items()):
             continue
@@ -65,6 +65,12 @@ def export(
         )
         name = "-".join(cell[key] for key in KEYS[1:])
         place = Path(folder) / cell["dataset"] / name
+        if place in written:
+            raise ConfigError(
+                f"folder {place}",
+                f"would hold two systems; one of them is {' '.join(cell.values())}",
+                "Rename an entry (a-b beside c reads like a beside b-c), or export one of them alone.",
+            )
         written[place] = write_system(place, scores, quantile, rule)
     return written
 
