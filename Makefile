@@ -5,12 +5,14 @@ CORES  ?= all
 BIN    := .venv/bin
 # A lock that the kernel releases when the run is killed; Snakemake's own would have to be removed by hand.
 LOCKED := $(if $(shell command -v flock),flock --no-fork -n -E 75 .venv/run.lock,)
-RUN    := $(LOCKED) $(BIN)/snakemake $(if $(LOCKED),--nolock,) --cores $(CORES)
+BUSY   := Another run of this project holds .venv/run.lock. Wait for it to end, or stop it, then type the same again.
+RUN     = $(LOCKED) $(BIN)/snakemake $(if $(LOCKED),--nolock,) --cores $(CORES) $(1) \
+          || { code=$$?; [ $$code -ne 75 ] || echo "$(BUSY)" >&2; exit $$code; }
 
 .PHONY: demo test lint reproduce docs clean
 
 demo: .venv/installed                ## the main job on the embedded data set
-	@$(RUN) --configfile=config/demo.yaml all
+	@$(call RUN,--configfile=config/demo.yaml all)
 	@$(BIN)/asdflow leaderboard --limit 12
 	@echo "Report: results/report.html"
 

@@ -107,6 +107,24 @@ def docs() -> None:
 
 
 @app.command()
+def verify(results: Annotated[Path, typer.Argument(help="Folder of results.")] = Path("results")) -> None:
+    """Read every product and say which is damaged or lies under another one's name."""
+    from asdflow.products import tables
+
+    files = sorted(file for stage in tables.STAGES for file in (results / stage).rglob("*.parquet"))
+    damaged = []
+    for file in files:
+        try:
+            tables.verify(file)
+        except AsdflowError as error:
+            damaged.append(file)
+            print(f"ERROR {error}", file=sys.stderr)
+    print(f"{len(files) - len(damaged)} of {len(files)} products in {results} are as they were written")
+    if damaged or not files:
+        sys.exit(1)
+
+
+@app.command()
 def compare(first: Path, second: Path) -> None:
     """Compare two builds byte by byte."""
     from asdflow.commands import reproduce as work

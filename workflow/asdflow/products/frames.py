@@ -20,11 +20,12 @@ import pyarrow.parquet as pq
 from asdflow.foundation.errors import ProductError
 from asdflow.products import tables
 from asdflow.products.schemas import FRAMES
+from asdflow.products.seals import Seal
 
 GROUP_BYTES = 8 << 20  # a row group holds at most this much, or a single row
 ALONE_BYTES = 256 << 10  # rows of several layers that are larger than this stay alone
 BATCH_BYTES = 32 << 20  # a batch handed to a reader holds about this much
-REMEDY = "Delete the file and run again; it is then rebuilt."
+REMEDY = tables.REMEDY
 
 Row = tuple[str, str, np.ndarray]  # clip, layer, (time, bands, channels) float32
 
@@ -96,8 +97,8 @@ def frame_writer(path: str | Path, made_by: Mapping[str, Any]) -> Iterator[Frame
 class FrameFile:
     """A frames product, open for reading. Opened by `open_frames`."""
 
-    def __init__(self, path: str | Path, file: pq.ParquetFile) -> None:
-        self.path, self._file = path, file
+    def __init__(self, path: str | Path, file: pq.ParquetFile, seal: Seal) -> None:
+        self.path, self._file, self._seal = path, file, seal
         self.made_by: dict[str, Any] = tables.provenance(file)["made_by"]
         names = file.schema_arrow.names
         clip, layer = names.index("clip"), names.index("layer")
@@ -109,6 +110,8 @@ class FrameFile:
         """Sorted names of the layers in the file."""
         found = {end for ends in self._layers for end in ends}
         if any(low != high for low, high in self._layers):  # a group of several layers names only its ends
+            with tables.whole(self.path):
+                self._seal.check()
             found.update(self._file.read(columns=["layer"]).column("layer").unique().to_pylist())
         return sorted(found)
 
@@ -166,6 +169,8 @@ class FrameFile:
             yield from ((clip, frames) for clip, found, frames in self._read(index) if found == layer)
 
     def _read(self, index: int) -> Iterator[Row]:
+        with tables.whole(self.path):
+            self._seal.check(index)
         table = self._file.read_row_group(index)
         tables.check(self.path, FRAMES, table)
         table = table.combine_chunks()
@@ -200,8 +205,8 @@ def open_frames(path: str | Path, made_by: Mapping[str, Any] | None = None) -> I
     Raises ProductError when it is missing, damaged or another product, or, where `made_by` is given, was made
     from other parameters.
     """
-    with tables.open_product(path, "frames", made_by) as file:
-        yield FrameFile(path, file)
+    with tables.open_product(path, "frames", made_by) as (file, seal):
+        yield FrameFile(path, file, seal)
 
 
 def read_frames(path: str | Path, layer: str) -> Iterator[tuple[list[str], np.ndarray]]:

@@ -15,13 +15,16 @@ import pyarrow.parquet as pq
 
 from asdflow.foundation.errors import ProductError
 from asdflow.foundation.files import whole_file
+from asdflow.products import seals
 from asdflow.products.schemas import SCHEMAS, Column, Schema
 
 # Fixed so that equal rows give equal bytes; zstd 3 halves float frames at hardly any cost.
 WRITER = dict(
     compression="zstd", compression_level=3, use_dictionary=True, write_statistics=True, version="2.6"
 )
-REMEDY = "Delete the file and run again; it is then rebuilt."
+REMEDY = "Delete it, build it with `snakemake --cores 8` and its path, then type the same command again."
+#: Folders of results/ whose files are products; what follows in a path says what a file is.
+STAGES = ("clips", "frames", "shards", "embeddings", "distances", "scores", "fusion", "metrics")
 
 
 def write(
@@ -66,9 +69,8 @@ def writer(
     The caller delivers the groups sorted by the schema's key. `path` appears when the block ends.
     """
     schema = SCHEMAS[kind]
-    arrow = (arrow or schema.arrow()).with_metadata(
-        {"asdflow": json.dumps({"kind": kind, "made_by": made_by}, sort_keys=True)}
-    )
+    about = {"kind": kind, "made_by": made_by, "place": place(path)}
+    arrow = (arrow or schema.arrow()).with_metadata({"asdflow": json.dumps(about, sort_keys=True)})
     last: tuple | None = None
 
     def write_group(table: pa.Table | Mapping[str, Any]) -> None:
@@ -84,8 +86,17 @@ def writer(
             last = end
         file.write_table(table.cast(arrow), row_group_size=max(1, table.num_rows))
 
-    with whole_file(path) as partial, pq.ParquetWriter(partial, arrow, **WRITER) as file:
-        yield write_group
+    with whole_file(path) as partial:
+        with pq.ParquetWriter(partial, arrow, **WRITER) as file:
+            yield write_group
+        seals.seal(partial)
+
+
+def place(path: str | Path) -> str:
+    """What the path of a product says that it is, "distances/.../fan.parquet"; nothing outside results/."""
+    parts = Path(path).parts
+    begins = [number for number, part in enumerate(parts[:-1]) if part in STAGES]
+    return "/".join(parts[begins[0] :]) if begins else ""
 
 
 def read(
@@ -93,36 +104,61 @@ def read(
 ) -> pa.Table:
     """Read a product and check it against its schema; with `columns` only those are read and checked.
 
-    Raises ProductError when the file is missing, cut short, of another kind, breaks its schema, or, where
-    `made_by` is given, was made from other parameters.
+    Raises ProductError when the file is missing, damaged, of another kind or place, breaks its schema, or,
+    where `made_by` is given, was made from other parameters.
     """
     schema = SCHEMAS[kind]
-    with open_product(path, kind, made_by) as file:
+    with open_product(path, kind, made_by) as (file, seal):
+        with whole(path):
+            seal.check()
         table = file.read(columns=columns)
     check(path, schema, table, columns)
     return table
 
 
 @contextmanager
-def open_product(path: str | Path, kind: str, made_by: Mapping | None = None) -> Iterator[pq.ParquetFile]:
-    """Open a product for streaming after checking that it is whole, of that kind, and made from `made_by`."""
-    try:
+def open_product(
+    path: str | Path, kind: str, made_by: Mapping | None = None
+) -> Iterator[tuple[pq.ParquetFile, seals.Seal]]:
+    """Open a product for streaming; its rows are to be believed once the seal of their group was checked.
+
+    Raises ProductError as `read` does.
+    """
+    with whole(path):
+        seal = seals.Seal(path)
         file = pq.ParquetFile(path)
-    except FileNotFoundError:
-        raise ProductError(path, "does not exist", "Run snakemake to build it.") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ProductError(path, f"is not a whole Parquet file ({error})", REMEDY) from None
     with file:
         found = provenance(file)
         if found.get("kind") != kind:
             raise ProductError(path, f"holds {found.get('kind')!r}, expected {kind!r}", REMEDY)
+        if found["place"] and place(path) and found["place"] != place(path):
+            raise ProductError(path, f"is the file of {found['place']} under another name", REMEDY)
         if made_by is not None and found["made_by"] != json.loads(json.dumps(made_by)):
             raise ProductError(path, f"was made from {found['made_by']}, expected {dict(made_by)}", REMEDY)
-        yield file
+        yield file, seal
+
+
+def verify(path: str | Path) -> None:
+    """Raise ProductError unless a product has the bytes that were written, under the name they were given."""
+    with whole(path):
+        kind = provenance(path).get("kind", "")
+    with open_product(path, kind) as (_, seal), whole(path):
+        seal.check()
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[None]:
+    """Raise ProductError for a file that is missing or does not have the bytes that were written."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ProductError(path, "does not exist", "Run snakemake to build it.") from None
+    except (seals.Broken, pa.ArrowInvalid, OSError) as error:
+        raise ProductError(path, f"is damaged: it {error}", REMEDY) from None
 
 
 def provenance(file: pq.ParquetFile | str | Path) -> dict[str, Any]:
-    """`{"kind": ..., "made_by": {...}}` of a product."""
+    """`{"kind": ..., "made_by": {...}, "place": ...}` of a product."""
     metadata = (
         file.schema_arrow if isinstance(file, pq.ParquetFile) else pq.read_schema(file)
     ).metadata or {}
