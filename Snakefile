@@ -3,6 +3,7 @@
 import os
 
 from asdflow.config.remembered import remember
+from asdflow.plan.network import require_hosts
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -37,6 +38,10 @@ wildcard_constraints:
 
 
 onstart:
+    try:
+        require_hosts(plan, [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()])
+    except AsdflowError as error:
+        raise WorkflowError(str(error)) from None
     remember(config)
 
 

@@ -16,7 +16,10 @@ FILE = "study.json"
 def remember(config: Mapping[str, Any], results: str | Path = "results") -> None:
     """Keep a configuration in the folder of its results; the last run's study is the one that is kept."""
     text = json.dumps(config, indent=1, sort_keys=False, default=str) + "\n"
-    with whole_file(Path(results) / FILE) as partial:
+    file = Path(results) / FILE
+    if file.is_file() and file.read_text(encoding="utf-8") == text:
+        return
+    with whole_file(file) as partial:
         partial.write_text(text, encoding="utf-8")
 
 

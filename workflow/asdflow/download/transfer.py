@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +13,20 @@ from asdflow.download.checks import full_disk, room, split_checksum, verify
 from asdflow.download.locking import locked, slot
 from asdflow.download.policy import AGAIN, Policy
 from asdflow.download.progress import Progress
-from asdflow.foundation.errors import FetchError, NoSourceError
-
-PIECE = 1 << 18
-AGENT = "asdflow (research software)"
-
-
-class Refused(Exception):
-    """A source cannot give the file; the message says why, without naming the source."""
-
-
-class Interrupted(Exception):
-    """The body ended before the length that was announced, though the connection did not say so."""
+from asdflow.download.transport import (
+    Interrupted,
+    Refused,
+    Unreachable,
+    get,
+    open_session,
+    pieces,
+    start_of,
+    status,
+    total_of,
+    transport_errors,
+    words,
+)
+from asdflow.foundation.errors import FetchError, NoSourceError, OfflineError
 
 
 def fetch(
@@ -65,7 +65,8 @@ def fetch(
     Raises
     ------
     NoSourceError
-        No source gave the file; every source's reason is named.
+        No source gave the file; every source's reason is named. OfflineError where no host of them can be
+        found, without trying again.
     FetchError
         Another file lies under its name, or the disk is too small. What was received remains, unless it was
         wrong; nothing is under the final name.
@@ -73,7 +74,7 @@ def fetch(
     target, policy = Path(target), policy or Policy.from_environment()
     if checksum is not None:
         split_checksum(checksum)
-    partial, reasons = target.with_name(f".{target.name}.part"), []
+    partial, reasons, hosts = target.with_name(f".{target.name}.part"), [], []
     with full_disk(target), locked(target.with_name(f".{target.name}.lock")):
         if target.exists():
             fault = verify(target, checksum, size)
@@ -89,14 +90,16 @@ def fetch(
                     _receive(url, partial, checksum, size, attempts)
                 except Refused as reason:
                     reasons.append(f"{url}: {reason}")
+                    hosts += [reason.host] if isinstance(reason, Unreachable) else []
                     continue
                 os.replace(partial, target)
                 return target
-    error = NoSourceError(
-        target,
-        f"no source gave the file. {'; '.join(reasons)}",
-        f"Run the same command again later (it continues where it broke off), or save the file as {target}.",
+    remedy = (
+        f"Run the same command again later (it continues where it broke off), or save the file as {target}."
     )
+    if len(hosts) == len(urls):
+        raise _offline(target, hosts, remedy)
+    error = NoSourceError(target, f"no source gave the file. {'; '.join(reasons)}", remedy)
     error.reasons = tuple(reasons)
     raise error
 
@@ -104,19 +107,27 @@ def fetch(
 def read(urls: Sequence[str], *, policy: Policy | None = None, limit: int = 1 << 24) -> bytes:
     """Body of a small answer, e.g. of an API, from the first source that gives one.
 
-    Raises FetchError when none does, or when the answer is larger than `limit` bytes.
+    Raises FetchError when none does, or when the answer is larger than `limit` bytes, and
+    OfflineError as `fetch`.
     """
-    policy, reasons = policy or Policy.from_environment(), []
+    policy, reasons, hosts = policy or Policy.from_environment(), [], []
+    remedy = "Check the connection and run the same command again later."
     for url in urls:
         try:
             return _small(url, policy, limit)
         except Refused as reason:
             reasons.append(f"{url}: {reason}")
-    raise FetchError(
-        urls[0],
-        f"no answer. {'; '.join(reasons)}",
-        "Check the connection and run the same command again later.",
-    )
+            hosts += [reason.host] if isinstance(reason, Unreachable) else []
+    if len(hosts) == len(urls):
+        raise _offline(urls[0], hosts, remedy)
+    raise FetchError(urls[0], f"no answer. {'; '.join(reasons)}", remedy)
+
+
+def _offline(where: object, hosts: Sequence[str], remedy: str) -> OfflineError:
+    named = ", ".join(dict.fromkeys(hosts))
+    error = OfflineError(where, f"{named} cannot be reached: no network, or no such name", remedy)
+    error.reasons, error.hosts = tuple(f"{host} cannot be reached" for host in hosts), tuple(hosts)
+    return error
 
 
 def _receive(url: str, partial: Path, checksum: str | None, size: int | None, attempts: _Attempts) -> None:
@@ -124,7 +135,7 @@ def _receive(url: str, partial: Path, checksum: str | None, size: int | None, at
     if checksum is None:
         partial.unlink(missing_ok=True)
     fresh = not partial.exists()  # bytes of an earlier run may be of another file: worth one fresh start
-    with _session() as session:
+    with open_session() as session:
         while True:
             have = _length(partial)
             if size is not None and have > size:
@@ -146,22 +157,22 @@ def _append(session: Any, url: str, partial: Path, size: int | None, attempts: _
     have = _length(partial)
     total = size
     try:
-        with _get(session, url, {"Range": f"bytes={have}-"} if have else {}, attempts.policy) as response:
+        with get(session, url, {"Range": f"bytes={have}-"} if have else {}, attempts.policy) as response:
             if response.status_code == 416:  # nothing after `have`: complete, or a part of something else
-                if size is None and _total_of(response) == have:
+                if size is None and total_of(response) == have:
                     return True
                 partial.unlink(missing_ok=True)
-                attempts.again(_status(response))
+                attempts.again(status(response))
                 return False
             if not _has_body(response, attempts):
                 return False
             if response.headers.get("Content-Type", "").partition(";")[0].strip() == "text/html":
                 raise Refused("answers with a web page instead of the file")
-            if response.status_code == 206 and _start_of(response) != have:
-                raise Refused(f"answers bytes from {_start_of(response)} when asked for bytes from {have}")
+            if response.status_code == 206 and start_of(response) != have:
+                raise Refused(f"answers bytes from {start_of(response)} when asked for bytes from {have}")
             if response.status_code == 200:
                 have = 0  # the server knows no ranges
-            announced = _total_of(response)
+            announced = total_of(response)
             if size is not None and announced is not None and announced != size:
                 raise Refused(f"announces {announced} bytes, expected {size}")
             total = size or announced
@@ -169,34 +180,39 @@ def _append(session: Any, url: str, partial: Path, size: int | None, attempts: _
                 room(partial, total - have)
             progress = Progress(attempts.name, total, have, attempts.stream, row=attempts.row)
             with open(partial, "ab" if have else "wb") as file, progress:
-                for piece in _pieces(response):
+                for piece in pieces(response):
                     file.write(piece)
                     progress.advance(len(piece))
         if total is not None and _length(partial) < total:
             raise Interrupted
-    except (Interrupted, *_transport_errors()) as error:
+    except Unreachable as error:
+        if not attempts.furthest:
+            raise
+        attempts.again(str(error))  # it was there a moment ago, and gave a part of the file
+        return False
+    except (Interrupted, *transport_errors()) as error:
         attempts.reached(_length(partial), total)
-        attempts.again(_words(error, attempts.policy))
+        attempts.again(words(error, attempts.policy))
         return False
     return True
 
 
 def _small(url: str, policy: Policy, limit: int) -> bytes:
     attempts = _Attempts(policy, url, url)
-    with _session() as session:
+    with open_session() as session:
         while True:
             try:
-                with _get(session, url, {}, policy) as response:
+                with get(session, url, {}, policy) as response:
                     if not _has_body(response, attempts):
                         continue
                     body = bytearray()
-                    for piece in _pieces(response):
+                    for piece in pieces(response):
                         body += piece
                         if len(body) > limit:
                             raise Refused(f"answers more than {limit} bytes")
                     return bytes(body)
-            except _transport_errors() as error:
-                attempts.again(_words(error, policy))
+            except transport_errors() as error:
+                attempts.again(words(error, policy))
 
 
 class _Attempts:
@@ -238,85 +254,16 @@ class _Attempts:
         print(f"{self.name}: {text}", file=self.stream, flush=True)
 
 
-@contextmanager
-def _session() -> Iterator[Any]:
-    import requests
-
-    with requests.Session() as session:
-        # The bytes of the file itself: a compressed body could not be continued by range.
-        session.headers.update({"User-Agent": AGENT, "Accept-Encoding": "identity"})
-        yield session
-
-
-@contextmanager
-def _get(session: Any, url: str, headers: Mapping[str, str], policy: Policy) -> Iterator[Any]:
-    """The answer to a GET. Raises Refused for what stays: a bad address, certificate, redirect loop."""
-    from requests import exceptions
-
-    try:
-        response = session.get(url, headers=headers, stream=True, timeout=policy.timeout_s)
-    except exceptions.SSLError as error:
-        raise Refused(f"the certificate is not trusted ({error})") from None
-    except (ValueError, exceptions.TooManyRedirects) as error:  # addresses that cannot be are ValueErrors
-        raise Refused(str(error)) from None
-    with response:
-        yield response
-
-
-def _pieces(response: Any) -> Iterator[bytes]:
-    """The body as it arrives. What came before a broken connection is delivered, unlike by `iter_content`."""
-    while piece := response.raw.read1(PIECE):
-        yield piece
-
-
-def _transport_errors() -> tuple[type[Exception], ...]:
-    from requests import exceptions
-    from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
-
-    return exceptions.ConnectionError, exceptions.Timeout, ProtocolError, ReadTimeoutError, SSLError
-
-
 def _has_body(response: Any, attempts: _Attempts) -> bool:
     """True when the body follows; False after waiting for a better answer; raises Refused for a final one."""
     if response.status_code in AGAIN:
-        attempts.again(_status(response), response)
+        attempts.again(status(response), response)
         return False
     if response.status_code not in (200, 206):
-        raise Refused(_status(response))
+        raise Refused(status(response))
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise Refused(f"compresses the body ({response.headers['Content-Encoding']}) though asked not to")
     return True
-
-
-def _status(response: Any) -> str:
-    return f"HTTP {response.status_code} {response.reason or ''}".strip()
-
-
-def _total_of(response: Any) -> int | None:
-    """Length of the whole file as the server announces it."""
-    text = response.headers.get("Content-Range", "")
-    if match := re.fullmatch(r"bytes (?:\d+-\d+|\*)/(\d+)", text.strip()):
-        return int(match[1])
-    length = response.headers.get("Content-Length", "")
-    return int(length) if response.status_code == 200 and length.isdigit() else None
-
-
-def _start_of(response: Any) -> int | None:
-    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return int(match[1]) if match else None
-
-
-def _words(error: Exception, policy: Policy) -> str:
-    """A transport error in a few words."""
-    text = str(error)
-    system = re.search(r"\[Errno -?\d+\] ([^'\")]+)|\(\d+, '([^']+)'\)", text)
-    if "timed out" in text or "timeout" in text.lower():
-        return f"no answer within {policy.timeout_s:g} s"
-    if system:
-        return f"the connection failed ({(system[1] or system[2]).strip()})"
-    if isinstance(error, Interrupted) or "IncompleteRead" in text:
-        return "the body ended early"
-    return f"the connection failed ({type(error).__name__})"
 
 
 def _length(path: Path) -> int:
