@@ -9,7 +9,7 @@ BUSY   := Another run of this project holds .venv/run.lock. Wait for it to end, 
 RUN     = $(LOCKED) $(BIN)/snakemake $(if $(LOCKED),--nolock,) --cores $(CORES) $(1) \
           || { code=$$?; [ $$code -ne 75 ] || echo "$(BUSY)" >&2; exit $$code; }
 
-.PHONY: demo test lint reproduce docs clean
+.PHONY: demo test fuzz lint reproduce docs clean
 
 demo: .venv/installed                ## the main job on the embedded data set
 	@$(call RUN,--configfile=config/demo.yaml all)
@@ -18,6 +18,9 @@ demo: .venv/installed                ## the main job on the embedded data set
 
 test: .venv/tested                   ## the whole suite
 	@$(BIN)/pytest -n $(if $(filter all,$(CORES)),auto,$(CORES)) --dist loadgroup
+
+fuzz: .venv/tested                   ## mutated inputs, ten minutes a parser
+	@ASDFLOW_FUZZ_SECONDS=$${ASDFLOW_FUZZ_SECONDS:-600} $(BIN)/pytest tests/fuzz -n $(if $(filter all,$(CORES)),auto,$(CORES))
 
 lint: .venv/tested                   ## style of Python, rules and workflow
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules

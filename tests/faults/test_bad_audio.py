@@ -347,11 +347,34 @@ OPTION_ERRORS = {
 }
 
 
+MIXED = "2 channels: averaged unless audio.channel names one"
+
+
 # -- warnings: spoil, expect exactly these at that clip --------------------------------------------------
 
 
 def silent_test(rig):
     rig.write("d.wav", np.zeros(RATE))
+
+
+def two_channels(rig):
+    for name in "abcd":
+        rig.write(f"{name}.wav", np.stack([rig.sound(), rig.sound()], axis=1))
+
+
+def clipped_wider(rig):
+    samples = rig.sound()
+    samples[10:20] = 1.0
+    rig.write("c.wav", samples)
+    sixteen_bits, _ = soundfile.read(rig.root / "c.wav")
+    rig.write("c.wav", sixteen_bits, subtype="FLOAT")
+
+
+def clipped_lower(rig):
+    samples = 0.5 * rig.sound()
+    for place in (100, 200, 300, 400):
+        samples[place : place + 4] = 0.25
+    rig.write("c.wav", samples)
 
 
 def silent_channel(rig):
@@ -430,13 +453,25 @@ def no_test_domain(rig):
 
 WARNINGS: dict[str, tuple[Callable, dict[str, list[str]]]] = {
     "silent test clip": (silent_test, {"d": ["silent: one value throughout"]}),
-    "silent channel": (silent_channel, {"c": ["silent channel 1 of 2"]}),
+    "silent channel": (
+        silent_channel,
+        {clip: [MIXED] for clip in "abd"} | {"c": ["silent channel 1 of 2", MIXED]},
+    ),
+    "several channels": (two_channels, {clip: [MIXED] for clip in "abcd"}),
     "clipped": (clipped, {"c": ["clipped: 10 samples at full scale (0.12%)"]}),
     "beyond full scale": (beyond, {"c": ["beyond full scale: peak 3"]}),
     "very quiet": (quiet, {"c": ["very quiet: below -80 dBFS"]}),
     "offset": (offset, {"c": ["offset larger than the signal: set audio.remove_dc"]}),
     "wrong rate": (other_rate, {"c": ["44100 Hz, most clips of the machine have 8000"]}),
-    "stereo": (stereo, {"c": ["2 channels, most clips of the machine have 1"]}),
+    "stereo": (stereo, {"c": ["2 channels, most clips of the machine have 1", MIXED]}),
+    "clipped in a wider container": (
+        clipped_wider,
+        {"c": ["clipped: 10 samples at full scale (0.12%)"]},
+    ),
+    "clipped and turned down": (
+        clipped_lower,
+        {"c": ["clipped: 16 samples in flat tops (0.20%)"]},
+    ),
     "duplicate content": (copy_in_bank, {"a": ["same sound as b"], "b": ["same sound as a"]}),
     "duplicate across splits": (
         copy_across,

@@ -187,7 +187,7 @@ def test_the_length_is_known_without_opening_the_file(tmp_path_factory, samples,
 
 
 def test_defaults_change_nothing_but_channels_and_rate():
-    assert AudioOptions() == AudioOptions("mix", False, "none", None, "native", None)
+    assert AudioOptions() == AudioOptions(None, False, "none", None, "native", None)
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,8 @@ def too_long(samples: int, file_rate: int, rate: int, options: AudioOptions, lon
     if most <= options.max_samples:
         return ""
     return (
-        f"is {kept / file_rate:.0f} s long at {file_rate} Hz: {most} samples at {rate} Hz or the file's own rate, "
-        f"more than audio.max_samples, {options.max_samples}"
+        f"is {kept / file_rate:.0f} s long at {file_rate} Hz: {most} samples there or at {rate} Hz, above "
+        f"audio.max_samples, {options.max_samples}"
     )
 
 

@@ -1,7 +1,7 @@
 """Clipped samples: at full scale, or in flat tops at the clip's own extreme.
 
-Two rules, since sound is clipped before it is stored: 16 bits may lie in a container of 24 or in floats, and a
-gain may have been applied afterwards.
+Two rules, since sound is clipped before it is stored: 16 bits may lie in a container of 24 or in floats,
+and a gain may have been applied afterwards.
 
 * *At full scale*: three or more samples in a row of a channel at the largest code of the container, or, in a
   wider one, at or above that of 16 bits (1 - 2^-15).

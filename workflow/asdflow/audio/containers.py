@@ -33,7 +33,7 @@ _W64_RIFF = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
 
 @dataclass(frozen=True)
 class Samples:
-    """The chunk of the samples: its first byte, the bytes it announces (None: to the end), what may follow."""
+    """The chunk of the samples: its first byte, and the bytes it announces (None: to the end)."""
 
     start: int
     size: int | None
@@ -52,7 +52,9 @@ class Samples:
         if self.size is None:
             return ""
         if self.size > self.present:
-            return f"is cut short: its header announces {self.size} bytes of samples, {self.present} are there"
+            return (
+                f"is cut short: its header announces {self.size} bytes of samples, {self.present} are there"
+            )
         if not self.rest:
             return ""
         if self.size == 0:
@@ -151,7 +153,7 @@ def _odd_chunks(file: BinaryIO, place: int, end: int, order: str, wanted: bytes)
     for name, start, size in _chunks(file, place, end, order):
         if name == wanted:
             return f"a second chunk {name.decode()!r} of {size} bytes"
-        whole = start + size <= end and all(32 <= letter < 127 for letter in name)
+        whole = start + size <= end and _printable(name)
         if not whole and name not in _TAGS:
             return _rest(file, start - 8, end)
         place = start + size + size % 2
@@ -164,7 +166,7 @@ def _wave64(file: BinaryIO, end: int) -> Samples | None:
     while place + 24 <= end:
         file.seek(place)
         name, size = struct.unpack("<16sQ", file.read(24))
-        if found and (name[4:8] != _W64_DATA[4:8] and name[8:] != _W64_DATA[8:] or size < 24):
+        if found and (size < 24 or not _printable(name[:4])):
             break
         if name == _W64_DATA and found:
             return Samples(*found, end, f"a second chunk of samples of {size - 24} bytes")
@@ -187,10 +189,14 @@ def _core_audio(file: BinaryIO, end: int) -> Samples | None:
             if size == -1:
                 return Samples(place + 16, None, end)
             found = (place + 16, max(0, size - 4))  # its first 4 bytes count edits
-        elif size < 0 or (found and not all(32 <= letter < 127 for letter in name)):
+        elif size < 0 or (found and not _printable(name)):
             break
         place += 12 + size
     return Samples(*found, end, _rest(file, place, end)) if found else None
+
+
+def _printable(name: bytes) -> bool:
+    return all(32 <= letter < 127 for letter in name)
 
 
 def _rest(file: BinaryIO, place: int, end: int) -> str:

@@ -22,11 +22,24 @@ SUFFIXES += (".aif", ".aiff", ".aifc", ".au", ".snd", ".caf")
 """File names that a folder is searched for: of the containers whose length can be checked."""
 
 OTHER_SOUND = (".m4a", ".mp4", ".aac", ".wma", ".amr", ".ac3", ".mka", ".webm", ".ape", ".wv", ".mp2", ".mpc")
-OTHER_SOUND += (".dsf", ".dff", ".tta", ".3gp", ".raw", ".pcm", ".sph", ".nist", ".voc", ".sd2", ".spx", ".alac")
+OTHER_SOUND += (
+    ".dsf",
+    ".dff",
+    ".tta",
+    ".3gp",
+    ".raw",
+    ".pcm",
+    ".sph",
+    ".nist",
+    ".voc",
+    ".sd2",
+    ".spx",
+    ".alac",
+)
 """File names of sound that is not read: a folder that holds some is refused, so that none is left out."""
 
 BLOCK = 65536
-"""Frames read at a time, fewer beyond eight channels: half a megabyte a channel, however long the recording."""
+"""Frames read at a time, fewer beyond eight channels: half a megabyte a channel, however long the file."""
 
 _CUT_OGG = ("ogg stream without its end: the file may be cut short",)
 _UNKNOWN = 1 << 62  # what libsndfile gives for a stream whose header does not tell it
@@ -37,8 +50,11 @@ _RECOVER = "Rewrite it so that the rest is kept (ffmpeg -ignore_length 1 -i <old
 
 
 class _Position:
-    """An open file and the frame that comes next. Some codings (GSM 6.10, G.721, NMS ADPCM) cannot seek: their
-    frames are read in order, and from the beginning again for an earlier one."""
+    """An open file and the frame that comes next.
+
+    Some codings (GSM 6.10, G.721, NMS ADPCM) cannot seek: their frames are read in order, and from the
+    beginning again for an earlier one.
+    """
 
     def __init__(self, path: Path, handle: Any) -> None:
         self.path, self.handle, self.frame = path, handle, 0

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from asdflow.audio.files import SUFFIXES, AudioFile, open_audio
 from asdflow.audio.resampling import resample
 from asdflow.foundation.errors import ConfigError, DataError
-from asdflow.foundation.names import hidden
+from asdflow.foundation.names import hidden, require_path
 from asdflow.foundation.seeds import generator
 
 
@@ -45,6 +45,8 @@ class NoiseOptions:
     seed: Annotated[int, Field(ge=0, description="Another seed, another realisation.")] = 0
 
     def __post_init__(self) -> None:
+        if self.recordings is not None:
+            require_path(self.recordings, "noise.recordings")
         if (self.color == "recorded") != (self.recordings is not None):
             raise ConfigError(
                 "noise.recordings",
@@ -59,8 +61,17 @@ class NoiseOptions:
         return NoiseOptions(self.snr_db, self.color, str(Path(base) / self.recordings), self.seed)
 
     def files(self, base: str | Path = ".") -> list[str]:
-        """Sorted noise recordings; empty for computed noise. Raises DataError when there are none."""
-        return [str(path) for path in _noise_files(Path(base) / self.recordings)] if self.recordings else []
+        """Sorted noise recordings, as `recordings` is written; empty for computed noise.
+
+        Raises DataError when there are none.
+        """
+        if not self.recordings:
+            return []
+        where = Path(base) / self.recordings
+        found = [Path(self.recordings) / path.relative_to(where) for path in _noise_files(where)]
+        for path in found:
+            require_path(path, "noise.recordings")
+        return [str(path) for path in found]
 
     def mix(self, waveform: np.ndarray, rate: int, clip_id: str, path: str | Path = "") -> np.ndarray:
         """Waveform with its noise.

@@ -66,7 +66,9 @@ def _flac(file: BinaryIO, end: int) -> str:
         if found == total:
             return ""
         if found > total and _crc(tail[place:], 16, 0x8005) == 0:
-            return f"is longer than its header says: {total} samples are announced, its last frame ends at {found}"
+            return (
+                f"is longer than its header says: {total} samples announced, the last frame ends at {found}"
+            )
     return ""
 
 
@@ -140,7 +142,7 @@ def _mp3(file: BinaryIO, end: int) -> str:
         if size is None:
             break
         found = max(data.find(b"Xing"), data.find(b"Info"))
-        if frames == 0 and announced is None and found > 0 and data[found + 7] & 1:
+        if frames == 0 and announced is None and 0 < found < len(data) - 12 and data[found + 7] & 1:
             announced = int.from_bytes(data[found + 8 : found + 12], "big")
         else:
             frames += 1

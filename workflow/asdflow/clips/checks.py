@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from asdflow.clips.rows import ClipRow
-from asdflow.foundation.errors import DataError
+from asdflow.foundation.errors import DataError, together
+from asdflow.foundation.names import odd_section, odd_text, same_letters, shown
 
 
 class Warned(Protocol):
@@ -19,10 +20,11 @@ class Warned(Protocol):
 
 def require_sound_plan(where: str, rows: Sequence[ClipRow]) -> None:
     """Names, banks and domains, before any file is opened."""
-    counts = Counter(row.clip for row in rows)
+    _require_good_names(where, rows)
+    counts = Counter(same_letters(row.clip) for row in rows)
     repeated = [clip for clip, count in counts.items() if count > 1]
     if repeated:
-        paths = sorted({row.path for row in rows if row.clip == repeated[0]})
+        paths = sorted({row.path for row in rows if same_letters(row.clip) == repeated[0]})
         raise DataError(
             where,
             f"has {len(repeated)} clip names more than once, first {repeated[0]!r} ({', '.join(paths)})",
@@ -50,6 +52,24 @@ def require_sound_plan(where: str, rows: Sequence[ClipRow]) -> None:
                 f"has {len(without)} of {len(bank)} training clips without domain, first {without[0].clip!r}",
                 "Give every training clip a domain, source or target, or none of them.",
             )
+
+
+def _require_good_names(where: str, rows: Sequence[ClipRow]) -> None:
+    """Sections, clips, recordings and attributes by the one rule of `asdflow.foundation.names`."""
+    problems = []
+    for row in rows:
+        said = [f"section {shown(row.section)} {odd}"] if (odd := odd_section(row.section)) else []
+        texts = {"name": row.clip, "recording": row.recording}
+        texts |= {f"attribute {name}": name + value for name, value in row.attributes.items()}
+        said += [f"{what} {shown(text)} {odd}" for what, text in texts.items() if (odd := odd_text(text))]
+        problems += [f"clip {shown(row.clip)}: {each}" for each in said]
+    if problems:
+        raise together(
+            where,
+            f"has {len(problems)} names that cannot be used",
+            problems,
+            "Correct them where they enter.",
+        )
 
 
 def warn_about_recordings(clips: Sequence[Warned]) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
+from asdflow.audio.files import SUFFIXES
 from asdflow.foundation.errors import DataError
 
 DOMAINS = ("source", "target")
@@ -37,9 +38,9 @@ FOLDERS = {
 
 GRAMMAR = (
     "section_00_source_train_normal_0000_<attributes>, section_00_0000 or normal_id_00_00000000, "
-    "with .wav, .flac or .ogg"
+    "with .wav, .flac or another suffix of sound"
 )
-_SUFFIX = re.compile(r"\.(wav|flac|ogg)$", re.IGNORECASE)
+_SUFFIX = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE)
 _ID = re.compile(r"(?:(normal|anomaly)_)?id_(\d+)_(\d+)")
 _SECTION = re.compile(r"section_(\d+)_((?:[^\d_][^_]*_)*?)(\d+)(?:_(.+))?", re.ASCII)
 _FLAT = re.compile(
@@ -162,7 +163,7 @@ def parse_path(path: str, year: int | None = None) -> ClipPath:
 
     Raises DataError when the name is not understood or contradicts its folder.
     """
-    *above, base = PurePosixPath(path).parts
+    *above, base = PurePosixPath(path).parts or ("",)
     if flat := _FLAT.fullmatch(base):
         above, base = [flat[1], flat[2]], flat[3]
     folder = above.pop() if above and above[-1] in FOLDERS else None

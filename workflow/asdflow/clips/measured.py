@@ -42,6 +42,7 @@ def table(
     root: Path,
     rows: Sequence[ClipRow],
     progress: Callable[[Iterable], Iterable] | None = None,
+    mixes: bool = True,
 ) -> pa.Table:
     """Clips table of one machine.
 
@@ -57,6 +58,8 @@ def table(
         The planned clips, in any order.
     progress : callable, optional
         Wraps the iteration over files, e.g. `tqdm.tqdm`.
+    mixes : bool
+        Whether channels are averaged where `audio.channel` is not given: clips of several say so.
 
     Returns
     -------
@@ -75,6 +78,8 @@ def table(
     require_sound_plan(where, rows)
     clips = _decode(where, root, rows, progress)
     _warn_about_rates(clips)
+    if mixes:
+        _warn_about_mixing(clips)
     _warn_about_copies(clips)
     _warn_about_overlap(clips)
     warn_about_recordings(clips)
@@ -147,6 +152,13 @@ def _warn_about_rates(clips: Sequence[_Clip]) -> None:
         for clip in clips:
             if (value := getattr(clip, of)) != usual:
                 clip.warnings.append(f"{value} {what}, most clips of the machine have {usual}")
+
+
+def _warn_about_mixing(clips: Sequence[_Clip]) -> None:
+    """The mean of several microphones may hide what one of them hears."""
+    for clip in clips:
+        if clip.channels > 1:
+            clip.warnings.append(f"{clip.channels} channels: averaged unless audio.channel names one")
 
 
 def _warn_about_copies(clips: Sequence[_Clip]) -> None:

@@ -38,4 +38,7 @@ def build(spec: Mapping[str, Any]):
     if not issubclass(REGISTRY.member(spec["kind"]), Recordings):
         return REGISTRY.build({"name": spec["kind"], **options})
     own, common = common_options(options)
-    return replace(REGISTRY.build({"name": spec["kind"], **own}), **common)
+    found = replace(REGISTRY.build({"name": spec["kind"], **own}), **common)
+    if found.audio.channel is None:
+        found = replace(found, audio=replace(found.audio, channel=found.default_channel))
+    return found

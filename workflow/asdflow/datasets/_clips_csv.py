@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import math
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,6 +10,8 @@ from pathlib import Path, PurePosixPath
 from asdflow.clips.rows import ClipRow
 from asdflow.datasets._scan import folder_name, require_machine
 from asdflow.foundation.errors import DataError, together
+from asdflow.foundation.names import odd_file, odd_section, odd_text, shown
+from asdflow.foundation.text import csv_rows, read_text
 from asdflow.products.schemas import DOMAIN, LABEL, SPLIT
 
 NAME = "clips.csv"
@@ -30,8 +30,8 @@ class Listed:
     clip: ClipRow
 
 
-def read(root: Path) -> list[Listed]:
-    """Every line of `root/clips.csv`, in its order.
+def read(root: Path, leave_root: bool = False) -> list[Listed]:
+    """Every line of `root/clips.csv`, in its order. With `leave_root` a path may begin with `../`.
 
     Columns that are left out, and empty cells: start_s 0; duration_s to the end of the file; machine the name
     of the folder; section 00; domain none; label normal for train clips and unknown for others; recording the
@@ -40,31 +40,18 @@ def read(root: Path) -> list[Listed]:
     Raises DataError, naming the line and the nearest valid word; several bad lines are listed together.
     """
     file = root / NAME
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(file, "is not UTF-8 text", "Save it as CSV in UTF-8.") from None
-    except OSError as error:
-        raise DataError(
-            file, f"cannot be read ({error.strerror})", "Restore it or its permissions."
-        ) from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = [name.strip() for name in next(reader, [])]
+    rows = csv_rows(file, read_text(file))
+    header = [name.strip() for name in next(rows, (1, []))[1]]
     _require_header(file, header)
     default_machine = folder_name(root)
     listed, problems = [], []
-    try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            try:
-                listed.append(_line(header, cells, default_machine))
-            except _Problem as problem:
-                problems.append(f"line {reader.line_num}: {problem}")
-    except csv.Error as error:
-        raise DataError(
-            f"{file}, line {reader.line_num}", f"is not CSV ({error})", "Check its quotes."
-        ) from None
+    for number, cells in rows:
+        if not any(cell.strip() for cell in cells):
+            continue
+        try:
+            listed.append(_line(header, cells, default_machine, leave_root))
+        except _Problem as problem:
+            problems.append(f"line {number}: {problem}")
     if problems:
         raise together(file, f"has {len(problems)} bad lines", problems, "Correct all of them.")
     if not listed:
@@ -93,11 +80,11 @@ def _require_header(file: Path, header: list[str]) -> None:
         )
 
 
-def _line(header: list[str], cells: list[str], default_machine: str) -> Listed:
+def _line(header: list[str], cells: list[str], default_machine: str, leave_root: bool) -> Listed:
     if len(cells) != len(header):
         raise _Problem(f"has {len(cells)} cells, the header has {len(header)}")
     row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
-    path = _path(row["path"])
+    path = _path(row["path"], leave_root)
     split = _word(row, "split", SPLIT)
     label = _word(row, "label", LABEL) or ("normal" if split == "train" else "")
     machine = row.get("machine") or default_machine
@@ -107,11 +94,17 @@ def _line(header: list[str], cells: list[str], default_machine: str) -> Listed:
         raise _Problem(f"{error.what}. {error.remedy}") from None
     if "split" in row and not split:
         raise _Problem("has no split; give train, test or supplemental")
+    section = row.get("section") or "00"
+    if odd := odd_section(section):
+        raise _Problem(f"section {shown(section)} {odd}")
+    for column in ("recording", "attributes"):
+        if row.get(column) and (odd := odd_text(row[column])):
+            raise _Problem(f"{column} {shown(row[column])} {odd}")
     return Listed(
         machine,
         ClipRow(
             path,
-            section=row.get("section") or "00",
+            section=section,
             split=split,
             start_s=_seconds(row, "start_s", 0.0) or 0.0,
             duration_s=_seconds(row, "duration_s", None),
@@ -123,14 +116,23 @@ def _line(header: list[str], cells: list[str], default_machine: str) -> Listed:
     )
 
 
-def _path(text: str) -> str:
+def _path(text: str, leave_root: bool) -> str:
     path = PurePosixPath(text)
     if not text:
         raise _Problem("has no path")
     if "\\" in text:
-        raise _Problem(f"path {text!r}: write / between folders")
-    if path.is_absolute() or ".." in path.parts:
-        raise _Problem(f"path {text!r} leads out of the folder of clips.csv; give it relative to that folder")
+        raise _Problem(f"path {shown(text)}: write / between folders")
+    if odd := odd_file(text):
+        raise _Problem(f"path {shown(text)} {odd}")
+    if path.is_absolute():
+        raise _Problem(f"path {shown(text)} is absolute; give it relative to the folder of clips.csv")
+    if ".." in path.parts and not leave_root:
+        raise _Problem(
+            f"path {shown(text)} leads out of the folder of clips.csv; give it relative to that folder, or "
+            "set leave_root: true"
+        )
+    if not path.name:
+        raise _Problem(f"path {shown(text)} names no file")
     return str(path)
 
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from asdflow.clips.dcase_names import GRAMMAR, HIDDEN, ClipPath, parse_path
+from asdflow.clips.dcase_names import FOLDERS, GRAMMAR, HIDDEN, ClipPath, parse_path
 from asdflow.clips.rows import ClipRow
 from asdflow.datasets._scan import folder_name, require_machine
 from asdflow.foundation.errors import DataError, together
+from asdflow.foundation.names import odd_file, same_letters, shown
+from asdflow.foundation.text import csv_rows, read_text
+
+_LIKE_A_SPLIT = {
+    "training": "train",
+    "testing": "test",
+    "eval": "test",
+    "evaluation": "test",
+    "evaluate": "test",
+}
+"""Folder names that mean a split elsewhere; as machines they would be banks of their own."""
 
 
 def clips_of(paths: Iterable[str], root: Path, year: int | None = None) -> dict[str, list[ClipRow]]:
@@ -28,12 +38,18 @@ def clips_of(paths: Iterable[str], root: Path, year: int | None = None) -> dict[
         try:
             found = parse_path(path, year)
         except DataError as error:
-            problems.append(f"{path}: {error.what}")
+            problems.append(f"{shown(path, 200)[1:-1]}: {error.what}")
+            continue
+        if odd := odd_file(path):
+            problems.append(f"{shown(path)}: {odd}")
             continue
         table = _attributes_file(root / path, found)
         if table not in tables:
             tables[table] = read_attributes(table)
         machine = require_machine(found.machine or folder_name(root), root / path)
+        if meant := _split_meant(machine):
+            problems.append(f"{path}: lies in {machine!r}, which is no machine; call the folder {meant!r}")
+            continue
         machines[machine].append(_row(path, found, tables[table].get(_key(path))))
     if problems:
         raise together(
@@ -45,6 +61,12 @@ def clips_of(paths: Iterable[str], root: Path, year: int | None = None) -> dict[
     return dict(sorted(machines.items()))
 
 
+def _split_meant(machine: str) -> str | None:
+    """The folder of `FOLDERS` that a machine's name stands for, or None."""
+    word = machine.lower()
+    return word if word in FOLDERS else _LIKE_A_SPLIT.get(word)
+
+
 def read_attributes(file: Path) -> dict[str, dict[str, str]]:
     """Attributes by `<folder>/<file name>`, from columns `file_name,d1p,d1v,d2p,d2v,...`.
 
@@ -52,9 +74,8 @@ def read_attributes(file: Path) -> dict[str, dict[str, str]]:
     """
     if not file.is_file():
         return {}
-    with open(file, encoding="utf-8-sig", newline="") as handle:
-        rows = list(csv.reader(handle))
-    header = rows[0] if rows else []
+    rows = csv_rows(file, read_text(file))
+    header = next(rows, (1, []))[1]
     names, values = header[1::2], header[2::2]
     wanted = [f"d{i}{which}" for i in range(1, len(names) + 1) for which in "pv"]
     if header[:1] != ["file_name"] or header[1:] != wanted[: len(header) - 1] or len(names) != len(values):
@@ -62,7 +83,7 @@ def read_attributes(file: Path) -> dict[str, dict[str, str]]:
             file, f"has the header {','.join(header)!r}", "Its header must be file_name,d1p,d1v,d2p,d2v,..."
         )
     result = {}
-    for line, row in enumerate(rows[1:], start=2):
+    for line, row in rows:
         if not any(row):
             continue
         if len(row) > len(header):
@@ -81,7 +102,7 @@ def _attributes_file(clip: Path, found: ClipPath) -> Path:
 
 
 def _key(path: str) -> str:
-    return "/".join(PurePosixPath(path).parts[-2:])
+    return same_letters("/".join(PurePosixPath(path).parts[-2:]))
 
 
 def _row(path: str, found: ClipPath, attributes: Mapping[str, str] | None) -> ClipRow:

@@ -1,26 +1,33 @@
-"""Parquet files of ready-made vectors: one row a clip, every column checked before anything is computed."""
+"""The rows of ready-made vectors: one a clip, every column checked before anything is computed."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from asdflow.clips.rows import ClipRow
-from asdflow.datasets._scan import require_machine
-from asdflow.foundation.errors import DataError, together
+from asdflow.datasets._vector_files import (
+    BATCH,
+    MOST,
+    OPTIONAL,
+    REQUIRED,
+    VALUES,
+    as_text,
+    files_of,
+    machines_in,
+    opened,
+)
+from asdflow.foundation.errors import together
+from asdflow.foundation.names import odd_section, odd_text, shown
 from asdflow.products.schemas import DOMAIN, LABEL, SPLIT
 
-REQUIRED = ("clip", "machine", "section", "domain", "split", "label")
-OPTIONAL = ("recording",)
-VALUES = "values"
+__all__ = ["Given", "GivenRow", "Vectors", "files_of", "machines_in", "read"]
+
 WORDS = {"domain": DOMAIN, "split": SPLIT, "label": LABEL}
 FILLED = ("clip", "section", "split")  # columns without nulls; machine is checked when files are opened
 
@@ -55,51 +62,15 @@ class Vectors:
     values: np.ndarray
 
 
-def files_of(places: str | Sequence[str], base: Path, where: object) -> list[Path]:
-    """Parquet files behind an option: a file, a folder of them, or a list of either, as they are written.
-
-    Raises DataError for a path that is neither, and for a folder without Parquet files.
-    """
-    found: list[Path] = []
-    for place in [places] if isinstance(places, str) else places:
-        shown = Path(place).expanduser()
-        if (base / shown).is_dir():
-            inside = sorted(path.name for path in (base / shown).glob("*.parquet"))
-            if not inside:
-                raise DataError(shown, "holds no .parquet files", f"Put them there, or correct {where}.")
-            found += [shown / name for name in inside]
-        elif (base / shown).is_file():
-            found.append(shown)
-        else:
-            raise DataError(shown, "does not exist", f"Correct {where}, or put the file there.")
-    return found
-
-
-def machines_in(file: Path) -> frozenset[str]:
-    """Machines of a file, from one column. Raises DataError for a file that breaks the schema."""
-    state = file.stat()
-    return _machines_in(file, state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=1024)
-def _machines_in(file: Path, _changed: int, _size: int) -> frozenset[str]:
-    with _opened(file) as parquet:
-        _require_columns(file, parquet.schema_arrow)
-        names = pc.unique(parquet.read(["machine"]).column(0)).to_pylist()
-    if None in names:
-        raise DataError(f"{file}, column 'machine'", "has empty cells", "Name the machine of every clip.")
-    return frozenset(require_machine(name, file) for name in names)
-
-
-def read(files: Sequence[Path], machine: str) -> Vectors:
+def read(files: Sequence[Path], machine: str, most: int = MOST) -> Vectors:
     """Clips and vectors of a machine from all of its files.
 
-    Raises DataError, listing what is wrong with the rows: empty or unknown words, clips without a vector,
-    vectors of unequal length, values that are not finite.
+    Raises DataError, listing what is wrong with the rows: empty or unknown words, names that cannot be used,
+    clips without a vector, vectors of unequal length, values that are not finite; and as `machines_in`.
     """
-    tables = [_table(file, machine) for file in files if machine in machines_in(file)]
-    table = pa.concat_tables(tables)
+    tables = [_table(file, machine, most) for file in files if machine in machines_in(file, most)]
     where = f"{', '.join(map(str, files))} (machine {machine})"
+    table = pa.concat_tables(tables)
     problems = _odd_words(table) + _odd_vectors(table)
     if problems:
         raise together(
@@ -110,69 +81,27 @@ def read(files: Sequence[Path], machine: str) -> Vectors:
     return Vectors(tuple(_row(one) for one in taken.drop_columns([VALUES]).to_pylist()), _matrix(taken))
 
 
-def _opened(file: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(file)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(file, f"is not a whole Parquet file ({error})", "Write it anew.") from None
-
-
-def _require_columns(file: Path, schema: pa.Schema) -> None:
-    known = (*REQUIRED, *OPTIONAL, VALUES)
-    for name in schema.names:
-        if name not in known:
-            near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-            hint = f"Did you mean {near[0]!r}? " if near else "Leave it out. "
-            raise DataError(f"{file}, column {name!r}", "is not known", f"{hint}Known: {', '.join(known)}.")
-    for name in (*REQUIRED, VALUES):
-        if name not in schema.names:
-            empty = " It may be empty throughout." if name in ("domain", "label") else ""
-            raise DataError(
-                file, f"has no column {name!r}", f"Add it; the columns are {', '.join(known)}.{empty}"
-            )
-    for name in schema.names:
-        found = schema.field(name).type
-        inner = getattr(found, "value_type", found)
-        right = _is_text(found) if name != VALUES else _is_list(found) and _is_number(inner)
-        if not right:
-            wanted = "a list of floats" if name == VALUES else "text"
-            raise DataError(f"{file}, column {name!r}", f"is of type {found}", f"Write it as {wanted}.")
-
-
-def _is_text(found: pa.DataType) -> bool:
-    if pa.types.is_dictionary(found):
-        found = found.value_type
-    return pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_null(found)
-
-
-def _is_list(found: pa.DataType) -> bool:
-    return pa.types.is_list(found) or pa.types.is_large_list(found) or pa.types.is_fixed_size_list(found)
-
-
-def _is_number(found: pa.DataType) -> bool:
-    return pa.types.is_floating(found) or pa.types.is_integer(found)
-
-
-def _table(file: Path, machine: str) -> pa.Table:
-    """Rows of a machine, read group by group: a file may hold many machines."""
+def _table(file: Path, machine: str, most: int) -> pa.Table:
+    """Rows of a machine, read batch by batch: a file may hold many machines."""
     parts = []
-    with _opened(file) as parquet:
-        for batch in parquet.iter_batches(batch_size=1024):
+    with opened(file, most) as parquet:
+        for batch in parquet.iter_batches(batch_size=BATCH):
             part = pa.Table.from_batches([batch])
-            parts.append(part.filter(pc.equal(part.column("machine").cast(pa.string()), machine)))
-    table = pa.concat_tables(parts)
-    columns = {
-        name: table.column(name).cast(pa.string())
-        if name in table.column_names
-        else pa.nulls(table.num_rows, pa.string())
-        for name in (*REQUIRED, *OPTIONAL)
-    }
-    return pa.table(columns | {VALUES: table.column(VALUES).cast(pa.large_list(pa.float64()))})
+            parts.append(part.filter(pc.equal(as_text(file, "machine", part.column("machine")), machine)))
+        table = pa.concat_tables(parts)
+        table.validate(full=True)
+        columns = {
+            name: as_text(file, name, table.column(name))
+            if name in table.column_names
+            else pa.nulls(table.num_rows, pa.string())
+            for name in (*REQUIRED, *OPTIONAL)
+        }
+        return pa.table(columns | {VALUES: table.column(VALUES).cast(pa.large_list(pa.float64()))})
 
 
 def _odd_words(table: pa.Table) -> list[str]:
     """Empty cells and unknown words, one problem a column."""
-    problems = []
+    problems = _odd_names(table)
     for name in REQUIRED:
         column, allowed = table.column(name), WORDS.get(name)
         if name in FILLED and column.null_count:
@@ -182,6 +111,19 @@ def _odd_words(table: pa.Table) -> list[str]:
             clip = table.column("clip").filter(pc.equal(column, odd[0]))[0].as_py()
             words = ", ".join(allowed)
             problems.append(f"column {name!r}: holds {odd[0]!r}, first in clip {clip!r}; allowed are {words}")
+    return problems
+
+
+def _odd_names(table: pa.Table) -> list[str]:
+    """Clips, sections and recordings that the one rule of names refuses, one problem a column."""
+    problems = []
+    for name, rule in (("clip", odd_text), ("section", odd_section), ("recording", odd_text)):
+        words = [word for word in pc.unique(table.column(name)).to_pylist() if word is not None]
+        if name == "recording":
+            words = [word for word in words if word]  # the clip itself
+        odd = [(word, said) for word in words if (said := rule(word))]
+        if odd:
+            problems.append(f"column {name!r}: {len(odd)} names, first {shown(odd[0][0])}, which {odd[0][1]}")
     return problems
 
 

@@ -68,6 +68,11 @@ class Recordings(Dataset):
         Field(description="Noise mixed into every clip. Default: none."),
     ] = None
 
+    @property
+    def default_channel(self) -> str | int:
+        """What `audio.channel` is where the entry does not say it."""
+        return "mix"
+
     @abstractmethod
     def root(self, name: str, base: Path) -> Path:
         """Folder that the paths of the clips are relative to, e.g. results/data/{name} or the user's own."""
@@ -83,7 +88,8 @@ class Recordings(Dataset):
         """Every clip of the machine, its file checked and its sound measured."""
         from asdflow.clips import measured
 
-        return measured.table(machine, self.root(name, base), self.clip_rows(name, base, machine))
+        rows = self.clip_rows(name, base, machine)
+        return measured.table(machine, self.root(name, base), rows, mixes=self.default_channel == "mix")
 
     def loader(
         self, name: str, base: str | Path, longest_s: float | None = None

@@ -68,6 +68,14 @@ class Embeddings(Dataset):
         Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None,
         Field(description="Machines to take. Default: all."),
     ] = None
+    max_values: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Most numbers that a file may unpack to, 8 bytes of memory each; a row counts as "
+            "100. A small file can hold an enormous one.",
+        ),
+    ] = 200_000_000
     licence: Annotated[str | None, Field(description="Licence of the data, for the report.")] = None
     citation: Annotated[str | None, Field(description="What to cite, for the report.")] = None
 
@@ -81,7 +89,7 @@ class Embeddings(Dataset):
         from asdflow.datasets._vectors import machines_in
 
         files = self._files(base, self.given[0])
-        found = set().union(*(machines_in(base / file) for file in files))
+        found = set().union(*(machines_in(base / file, self.max_values) for file in files))
         absent = sorted(set(self.machines or ()) - found)
         if absent:
             raise ConfigError(
@@ -98,7 +106,7 @@ class Embeddings(Dataset):
         from asdflow.datasets._vectors import machines_in
 
         files = self._files(base, encoder)
-        return [str(file) for file in files if machine in machines_in(base / file)]
+        return [str(file) for file in files if machine in machines_in(base / file, self.max_values)]
 
     def clips_table(self, name: str, base: Path, machine: str) -> pa.Table:
         """What the files say of every clip, once the vectors of all encoders have been checked."""
@@ -153,7 +161,7 @@ class Embeddings(Dataset):
                 f"has no clips of machine {machine!r}, which {self.given[0]} has",
                 "Add them, or leave the machine out with `machines`.",
             )
-        return read([Path(base) / file for file in files], machine)
+        return read([Path(base) / file for file in files], machine, self.max_values)
 
 
 def _standardised(values: np.ndarray, rows: Sequence[GivenRow]) -> np.ndarray:

@@ -1,24 +1,29 @@
-"""Own recordings: any tree of wav, flac and ogg files, described by a table or by its names."""
+"""Own recordings: any tree of sound files, described by a table or by its names."""
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from asdflow.clips.dcase_names import understood
 from asdflow.clips.rows import ClipRow
 from asdflow.datasets import _clips_csv, _dcase_tree, _mimii_tree, register
-from asdflow.datasets._scan import Tree, scan
+from asdflow.datasets._scan import Tree, leads_out, say_unused, scan
 from asdflow.datasets._split import Machines, as_domains, with_bank
 from asdflow.datasets.base import Recordings
 from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.names import require_path
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @register("folder")
@@ -72,7 +77,16 @@ class Folder(Recordings):
         Field(description="Ids (sections) that together are the target domain."),
     ] = None
 
+    leave_root: Annotated[
+        bool,
+        Field(
+            description="Follow links, and paths of clips.csv such as ../other/a.wav, that lead out of root. "
+            "Default: they are an error."
+        ),
+    ] = False
+
     def __post_init__(self) -> None:
+        require_path(self.folder, "root")
         if self.target_train_normal is not None and self.train_normal is None:
             raise ConfigError(
                 "target_train_normal", "is set without train_normal", "Set both, or train_normal alone."
@@ -99,6 +113,7 @@ class Folder(Recordings):
             tables = [_clips_csv.NAME]
             paths = [path for path in paths if (found.root / path).is_file()]
         else:
+            paths = [path for path in paths if path not in found.absent]
             direct = {PurePosixPath(path).parent for path in paths}
             folders = direct | {folder.parent for folder in direct}
             tables = [table for table, *_ in found.tables if PurePosixPath(table).parent in folders]
@@ -109,12 +124,22 @@ class Folder(Recordings):
         """Planned clips; their splits and domains settled by the options."""
         return list(self._rows(self._found(base), machine))
 
+    def clips_table(self, name: str, base: Path, machine: str) -> pa.Table:
+        """As of every kind; files beside the clips that are not used are listed in the log."""
+        found = self._found(base)
+        rows = self._rows(found, machine)
+        if isinstance(found, Tree):
+            say_unused(found, (row.path for row in rows))
+        elif not self.leave_root:
+            _require_inside(found.root, rows)
+        return super().clips_table(name, base, machine)
+
     def _found(self, base: Path) -> Table | Tree:
         """What describes the recordings at this moment."""
         root = self.root("", base)
         if self.layout == "clips_csv" or (self.layout == "auto" and (root / _clips_csv.NAME).is_file()):
             return _table(root)
-        return scan(root)
+        return scan(root, self.leave_root)
 
     def _rows(self, found: Table | Tree, machine: str) -> Sequence[ClipRow]:
         """Clips of one machine. Raises ConfigError for one that does not exist or was not chosen."""
@@ -142,6 +167,18 @@ def _require_known(option: str, wanted: Iterable[str] | None, known: Iterable[st
             hint = f"Did you mean {near[0]!r}? " if near else ""
             raise ConfigError(
                 option, f"{name!r} is not in {root}", f"{hint}It has: {', '.join(sorted(known))}."
+            )
+
+
+def _require_inside(root: Path, rows: Sequence[ClipRow]) -> None:
+    """Raise DataError for the first listed file that is a link out of the folder, or lies behind one."""
+    inside = os.path.realpath(root)
+    for path in sorted({row.path for row in rows}):
+        if leads_out(root / path, inside):
+            raise DataError(
+                root / path,
+                f"is a link out of {root}, to {os.path.realpath(root / path)}",
+                "Set leave_root: true to follow such links, or copy the file.",
             )
 
 
@@ -184,11 +221,11 @@ def _planned(dataset: Folder, found: Table | Tree) -> Machines:
     """Clips of every machine; kept while table or tree stay as they are, since the DAG asks often."""
     root = found.root
     if isinstance(found, Table):
-        machines = _listed(root)
+        machines = _listed(root, dataset.leave_root)
     else:
         layout = _layout(found) if dataset.layout == "auto" else dataset.layout
         if not found.audio:
-            raise DataError(root, "holds no wav, flac or ogg files", "Correct root.")
+            raise DataError(root, "holds no sound files", "Correct root.")
         read = _dcase_tree.clips_of if layout == "dcase" else _mimii_tree.clips_of
         machines = read(found.audio, root)
     machines = dataset._chosen(machines, root)
@@ -197,8 +234,8 @@ def _planned(dataset: Folder, found: Table | Tree) -> Machines:
     return with_bank(machines, root, dataset.train_normal, dataset.target_train_normal)
 
 
-def _listed(root: Path) -> Machines:
+def _listed(root: Path, leave_root: bool) -> Machines:
     machines: dict[str, list[ClipRow]] = defaultdict(list)
-    for line in _clips_csv.read(root):
+    for line in _clips_csv.read(root, leave_root):
         machines[line.machine].append(line.clip)
     return dict(sorted(machines.items()))

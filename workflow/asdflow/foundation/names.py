@@ -12,11 +12,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
-NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
+from asdflow.foundation.errors import ConfigError
+
+NAME = r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*"
 """Pattern of a name that may become a file of results; use with `fullmatch`."""
 
 LONGEST_NAME = 100
-"""Letters of a name: with what results put around it, a file name stays below the 255 bytes of file systems."""
+"""Letters of a name: with what results put around it, a file name stays below 255 bytes."""
 
 LONGEST_TEXT = 1000
 """Letters of a clip, a recording or an attribute."""
@@ -45,9 +47,9 @@ def odd_name(name: str) -> str:
     if _NAME.fullmatch(name):
         return ""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    better = re.sub(r"[^A-Za-z0-9_.+-]+", "_", plain).lstrip(".+-").strip("_")
+    better = re.sub(r"[^A-Za-z0-9_.+-]+", "_", plain).lstrip(".").strip("_")
     hint = f", e.g. {better!r}" if _NAME.fullmatch(better) else ""
-    return f"may hold letters, digits and . _ + - only, and begin with a letter, digit or _{hint}"
+    return f"may hold letters, digits and . _ + - only, and not begin with a dot{hint}"
 
 
 def odd_section(name: str) -> str:
@@ -65,6 +67,8 @@ def odd_text(text: str, longest: int = LONGEST_TEXT) -> str:
         return "is empty"
     if len(text) > longest:
         return f"has {len(text)} letters, at most {longest} are allowed"
+    if text.isprintable():
+        return ""
     for letter in text:
         kind = unicodedata.category(letter)
         if kind == "Cs":
@@ -79,11 +83,17 @@ def odd_file(path: str) -> str:
     if odd := odd_text(path, longest=4000):
         return odd
     if found := _REPLACED.search(path):
-        return f"holds {found[0]!r}, which Snakemake would replace; rename it without {{ }} < >"
+        return f"holds {found[0]!r}, which Snakemake would replace; no name may hold {{ }} < >"
     for part in path.split("/"):
         if (size := len(part.encode())) > LONGEST_PART:
             return f"has a part of {size} bytes, {part[:20]!r}..., at most {LONGEST_PART} exist on a disk"
     return ""
+
+
+def require_path(path: object, where: str, remedy: str = "Rename it.") -> None:
+    """Raise ConfigError for a path of the study, e.g. a root, that cannot be an input (`odd_file`)."""
+    if odd := odd_file(str(path)):
+        raise ConfigError(f"{where} {shown(str(path))}", odd, remedy)
 
 
 def shown(text: str, longest: int = 80) -> str:

@@ -92,7 +92,7 @@ class Plan:
     def given_spec(self, wildcards) -> dict[str, Any]:
         """Options that decide the embeddings of a data set which brings its vectors along."""
         spec = self.study.datasets[wildcards.dataset]
-        return {key: spec[key] for key in ("kind", "vectors", "standardise")}
+        return {key: spec[key] for key in ("kind", "vectors", "standardise", "max_values")}
 
     def sound_spec(self, wildcards) -> dict[str, Any]:
         """Options that decide how a clip is read: channel, level, length, noise."""

@@ -12,6 +12,7 @@ from asdflow.clips.rows import ClipRow
 from asdflow.datasets._dcase_tree import read_attributes
 from asdflow.datasets.dcase.registry import PARTS, SPLITS, SUBSETS, Part, Registry
 from asdflow.foundation.errors import DataError
+from asdflow.foundation.names import hidden
 
 LISTED = 5
 
@@ -69,7 +70,7 @@ def _part(
     rows, unlabelled = [], []
     for split_folder in _split_folders(folder, part):
         for path in sorted((folder / split_folder).iterdir()):
-            if path.name.startswith("."):
+            if hidden(path.name):
                 continue
             name = dcase_names.parse_path(f"{machine}/{split_folder}/{path.name}", year).name
             if name.section in elsewhere:  # a user's folder may hold development and evaluation side by side

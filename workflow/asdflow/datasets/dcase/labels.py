@@ -17,6 +17,8 @@ from asdflow.clips.dcase_names import ClipName, parse
 from asdflow.datasets.dcase.registry import Registry
 from asdflow.download import Policy, fetch
 from asdflow.foundation.errors import ConfigError, DataError, OfflineError
+from asdflow.foundation.names import hidden
+from asdflow.foundation.text import read_text
 
 LABELS = {"0": "normal", "1": "anomaly"}
 REMEDY = "Delete it and run again; the published list is then fetched."
@@ -56,7 +58,9 @@ def own_files(path: str | Path) -> list[Path]:
     Raises ConfigError when there are none.
     """
     path = Path(path)
-    files = sorted(path.glob(EVALUATOR_FILES)) if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.glob(EVALUATOR_FILES) if not hidden(file.name))
     if not files or not files[0].is_file():
         what = f"holds no {EVALUATOR_FILES}" if path.is_dir() else "does not exist"
         raise ConfigError(
@@ -79,7 +83,7 @@ def read_labels(path: str | Path, year: int) -> dict[str, dict[str, ClipName]]:
     for file in own_files(path) if Path(path).is_dir() else [Path(path)]:
         named = _EVALUATOR_FILE.fullmatch(file.name)
         machine = machines.setdefault(named[1], {}) if named else None
-        for number, line in enumerate(_lines(file), 1):
+        for number, line in enumerate(read_text(file, "Run snakemake to fetch it.").splitlines(), 1):
             fields = [each.strip() for each in line.strip().split(",")]
             where = f"{file}, line {number}"
             if fields == [""]:
@@ -93,15 +97,6 @@ def read_labels(path: str | Path, year: int) -> dict[str, dict[str, ClipName]]:
             else:
                 machine[fields[0]] = _label(where, fields, year)
     return machines
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror})", "Run snakemake to fetch it.") from None
-    except UnicodeDecodeError:
-        raise DataError(path, "is not text in UTF-8", REMEDY) from None
 
 
 def _label(where: str, fields: list[str], year: int) -> ClipName:

@@ -12,6 +12,7 @@ from asdflow.datasets.dcase.registry import SPLITS, Archive, Audio
 from asdflow.datasets.dcase.zenodo import Pin
 from asdflow.download import verify
 from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.names import hidden
 
 DEPTH = 4
 """Levels below data_dir that are searched, e.g. dcase2024t2/dev_data/raw/fan."""
@@ -82,7 +83,7 @@ def checked_zip(zips: Sequence[Path], archive: Archive, pinned: Pin | None) -> P
 
 def sizes(folder: Path) -> dict[str, int]:
     """Path below the folder to bytes, of the files that make up a data set, sorted."""
-    files = [path for name in FOLDERS for path in (folder / name).glob("*") if not path.name.startswith(".")]
+    files = [path for name in FOLDERS for path in (folder / name).glob("*") if not hidden(path.name)]
     files += folder.glob("attributes_*.csv")
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(files)}
 
@@ -99,6 +100,8 @@ def require_published_audio(folder: Path, archive: Archive, audio: Audio) -> Non
         if split not in SPLITS[archive.part]:
             continue
         for path in sorted((folder / name).glob("*.wav")):
+            if hidden(path.name):
+                continue
             try:
                 info = soundfile.info(str(path))
             except (soundfile.LibsndfileError, RuntimeError) as error:

@@ -13,13 +13,12 @@ from pathlib import Path, PurePosixPath
 from asdflow.datasets.dcase.registry import Limits
 from asdflow.download.checks import full_disk, megabytes, room
 from asdflow.foundation.errors import DataError
+from asdflow.foundation.names import hidden
 
 PIECE = 1 << 20
 BROKEN = "It cannot be unpacked as it is; report it to whoever published it, or replace it by a good copy."
 DANGEROUS = "It is not unpacked: it is not the published archive, or somebody has tampered with that."
 RECEIPT = ".asdflow.json"
-IGNORED = ("__MACOSX", ".DS_Store", "Thumbs.db")
-"""Left by desktop programs; part of no data set."""
 
 
 def unpack(
@@ -94,7 +93,7 @@ def _members(
     members: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         name = _safe_name(archive, info)
-        if info.is_dir() or any(part in IGNORED for part in name.parts):
+        if info.is_dir() or any(map(hidden, name.parts)):
             continue
         if info.file_size > limits.member_bytes:
             raise DataError(
