@@ -25,7 +25,6 @@ _FILE = re.compile(
     rf"(?P<kind>anomaly_score|decision_result)_(?P<machine>.+)_(?:section|id)_(?P<section>{names.NAME}?)"
     r"(?:_(?P<domain>source|target))?(?:_test)?\.csv"
 )
-_WORD = re.compile(r"(?:^|[_.+-])(section|id|source|target|test)(?:$|[_.+-])", re.IGNORECASE)
 _NEARLY = re.compile(r"anomaly[-_ .]?score|decision[-_ .]?result", re.IGNORECASE)
 
 
@@ -63,7 +62,7 @@ def parse_name(name: str) -> FileName | None:
     `..._section_00_test_copy.csv` is another file: "00_test_copy" is no section, but a second copy of "00".
     """
     match = _FILE.fullmatch(name)
-    if match is None or _WORD.search(match["section"]):
+    if match is None or names.odd_section(match["section"]):
         return None
     return FileName(*match.group("kind", "machine", "section", "domain"))
 

@@ -102,15 +102,16 @@ def _section(
 
 def _file_name(kind: str, unit: Unit) -> str:
     """Name of a score file. Raises DataError for machines and sections that it would not give back."""
-    for word, name in zip(("machine", "section"), unit, strict=True):
-        if odd := names.odd_name(name):
-            raise DataError(f"{word} {names.shown(name)}", odd, "Give it another name in the data set.")
+    odd = {"machine": names.odd_name(unit[0]), "section": names.odd_section(unit[1])}
+    for (word, why), name in zip(odd.items(), unit, strict=True):
+        if why:
+            raise DataError(f"{word} {names.shown(name)}", why, "Give it another name in the data set.")
     name = FileName(kind, *unit)
     if parse_name(str(name)) != name:
         raise DataError(
             f"machine {unit[0]!r}, section {unit[1]!r}",
-            f"would be read from {name} as another one",
-            "Leave the words section, id, source, target and test out of its name.",
+            f"would be read from {name} as others",
+            "Give them other names in the data set.",
         )
     return str(name)
 

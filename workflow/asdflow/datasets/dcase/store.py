@@ -21,6 +21,7 @@ from asdflow.datasets.dcase.registry import Archive, Registry
 from asdflow.datasets.dcase.unpack import RECEIPT, unpack
 from asdflow.datasets.dcase.zenodo import Pin, lock_file, pin
 from asdflow.download import Policy, fetch, locked
+from asdflow.foundation.documents import parse_json
 from asdflow.foundation.errors import FetchError, OfflineError
 from asdflow.foundation.files import whole_file
 
@@ -165,7 +166,7 @@ def _unpacked(folder: Path, archive: Archive, pinned: Pin | None) -> dict[str, A
     if not folder.exists():
         return None
     try:
-        content = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))
+        content = parse_json((folder / RECEIPT).read_text(encoding="utf-8"))
         expected = _content(archive, pinned, content["files"])
         if pinned is None:  # nothing says otherwise today
             expected["checksum"] = content["checksum"]

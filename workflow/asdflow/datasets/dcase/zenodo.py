@@ -14,6 +14,7 @@ from pathlib import Path
 from asdflow.datasets.dcase.registry import Archive
 from asdflow.download import Policy, locked, read
 from asdflow.download.checks import split_checksum
+from asdflow.foundation.documents import parse_json
 from asdflow.foundation.errors import AsdflowError, FetchError
 from asdflow.foundation.files import whole_file
 
@@ -77,11 +78,11 @@ def ask(record: int, base_url: str, policy: Policy | None = None) -> dict[str, P
     url = f"{base_url}/api/records/{record}"
     body = read([url], policy=policy)
     try:
-        files = json.loads(body)["files"]
+        files = parse_json(body)["files"]
         if not isinstance(files, list) or not files:
             raise ValueError("files is not a list of at least one")
         return {str(each["key"]): _checked(each["size"], each["checksum"]) for each in files}
-    except (ValueError, KeyError, TypeError, AsdflowError) as error:
+    except (ValueError, LookupError, TypeError, AsdflowError) as error:
         raise FetchError(
             url,
             f"the answer is not a record's list of files ({type(error).__name__}: {error})",
@@ -126,7 +127,7 @@ def _write(lock: Path, record: int, files: dict[str, Pin]) -> None:
 
 def _read(lock: Path, record: int) -> dict[str, Pin]:
     try:
-        content = json.loads(lock.read_text(encoding="utf-8"))
+        content = parse_json(lock.read_text(encoding="utf-8"))
         if content["record"] != record:
             raise ValueError(f"is about record {content['record']}")
         return {name: _checked(each["size"], each["checksum"]) for name, each in content["files"].items()}

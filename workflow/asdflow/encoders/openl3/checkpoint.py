@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ IGNORED = (
 )
 NORM = ("weight", "bias", "running_mean", "running_var")
 BINS = 1025
+LARGEST = 1 << 29  # bytes of weights, unpacked; the published files have 19 MB
 
 
 @dataclass(frozen=True)
@@ -113,17 +116,44 @@ def _keras_layers(path: Path, zipped: bool) -> list[tuple[str, list[np.ndarray]]
     import h5py
 
     try:
-        source = io.BytesIO(gzip.decompress(path.read_bytes())) if zipped else path
-        with h5py.File(source, "r") as file:
-            layers = []
+        with h5py.File(_unzipped(path) if zipped else path, "r") as file:
+            layers, total = [], 0
             for layer in _texts(file.attrs["layer_names"]):
-                group = file[layer]
-                names = _texts(group.attrs["weight_names"])
-                if names:
-                    layers.append((layer, [np.asarray(group[name], dtype=np.float32) for name in names]))
+                names = _texts(_inside(file, layer).attrs["weight_names"])
+                found = [_inside(file, f"{layer}/{name}") for name in names]
+                total += sum(4 * weights.size for weights in found)
+                if total > LARGEST:
+                    raise ValueError(f"its weights would take {total} bytes, at most {LARGEST} are read")
+                if found:
+                    layers.append((layer, [np.asarray(weights, dtype=np.float32) for weights in found]))
             return layers
-    except (OSError, EOFError, KeyError, ValueError) as error:
+    # A damaged file makes the library stumble in many ways, RuntimeError among them.
+    except (OSError, EOFError, zlib.error, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise _other(path, f"is not a readable Keras file of weights: {error}") from None
+    except (AttributeError, MemoryError) as error:  # a group where weights should be, or no end of them
+        raise _other(path, f"is not a readable Keras file of weights: {error}") from None
+
+
+def _unzipped(path: Path) -> io.BytesIO:
+    with gzip.open(path) as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"it unpacks to more than {LARGEST} bytes")
+    return io.BytesIO(content)
+
+
+def _inside(file: Any, name: str) -> Any:
+    """A member of the file itself: links to other files, or bytes that lie elsewhere, are not followed."""
+    import h5py
+
+    place = file
+    for part in name.split("/"):
+        if not isinstance(place.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name} is not in the file")
+        place = place[part]
+    if isinstance(place, h5py.Dataset) and (place.external or place.is_virtual):
+        raise ValueError(f"{name} lies in another file")
+    return place
 
 
 def _picture(path: Path, mel: np.ndarray | None) -> str:
