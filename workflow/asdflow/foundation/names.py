@@ -86,7 +86,7 @@ def odd_file(path: str) -> str:
     if odd := odd_text(path, longest=4000):
         return odd
     if found := _REPLACED.search(path):
-        return f"holds the word {found[1]!r}, which Snakemake would replace; no name may hold {{ }} < >"
+        return f"holds {found[0]!r}, which Snakemake would replace; no name may hold {{ }} < >"
     for part in path.split("/"):
         if (size := len(part.encode())) > LONGEST_PART:
             return f"has a part of {size} bytes, {part[:20]!r}..., at most {LONGEST_PART} exist on a disk"

@@ -76,7 +76,11 @@ def pinned(record: int, locks: str | Path, base_url: str, policy: Policy | None 
 def ask(record: int, base_url: str, policy: Policy | None = None) -> dict[str, Pin]:
     """Every file of a record as the API lists it now. Raises FetchError for an answer of another form."""
     url = f"{base_url}/api/records/{record}"
-    body = read([url], policy=policy)
+    return parse_record(url, read([url], policy=policy))
+
+
+def parse_record(url: str, body: bytes) -> dict[str, Pin]:
+    """Every file of an answer of the API. Raises FetchError, naming the address, for one of another form."""
     try:
         files = parse_json(body)["files"]
         if not isinstance(files, list) or not files:
