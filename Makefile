@@ -9,7 +9,11 @@ BUSY   := Another run of this project holds .venv/run.lock. Wait for it to end, 
 RUN     = $(LOCKED) $(BIN)/snakemake $(if $(LOCKED),--nolock,) --cores $(CORES) $(1) \
           || { code=$$?; [ $$code -ne 75 ] || echo "$(BUSY)" >&2; exit $$code; }
 
-.PHONY: demo test fuzz lint reproduce docs clean
+# Pins of envs/lock.txt with the hashes of their files, for every platform.
+HASHED := .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --constraint envs/lock.txt \
+          --generate-hashes --no-annotate --custom-compile-command 'make lock'
+
+.PHONY: demo test fuzz lint reproduce docs clean lock
 
 demo: .venv/installed                ## the main job on the embedded data set
 	@$(call RUN,--configfile=config/demo.yaml all)
@@ -40,12 +44,18 @@ docs/images/dag.svg: .venv/installed ## picture of the rules for the README; nee
 clean:                               ## forget every result, keep the environment
 	rm -rf results .snakemake
 
-.venv/installed: pyproject.toml envs/lock.txt
+.venv/installed: pyproject.toml envs/hashes.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asdflow needs Python 3.11 or newer; set PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint envs/lock.txt --editable .
+	$(BIN)/pip install --quiet --require-hashes --requirement envs/hashes.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/tested: .venv/installed
-	$(BIN)/pip install --quiet --constraint envs/lock.txt --editable '.[test]'
+.venv/tested: .venv/installed envs/hashes-test.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement envs/hashes-test.txt
 	@touch $@
+
+lock:                                ## hashes of every package, made anew from pyproject.toml and envs/lock.txt
+	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv==0.13.9
+	$(HASHED) pyproject.toml --output-file envs/hashes.txt
+	$(HASHED) pyproject.toml --extra test --output-file envs/hashes-test.txt

@@ -6,7 +6,7 @@
 Floor, clocks and turns are those of benchmarks/encoders.py. The sizes are the published ones (EAT: base), the
 weights random, the time that of `layer_frames`, everything from the waveform on included. EAT's clip is
 padded to 1024 frames, as its authors do. OpenL3's floor counts the operations of the convolutions as they are
-defined; the fast convolution does a quarter of them, so a ratio below 1 is meant.
+defined.
 """
 
 from __future__ import annotations

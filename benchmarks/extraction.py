@@ -66,7 +66,7 @@ def factory(clips: int, seconds: float) -> Any:
 
 def simulate(data: Any, folder: Path) -> None:
     """Recordings and clips table of a data set, below a folder."""
-    generate(data, "bench", MACHINE, data.root("bench", folder) / MACHINE)
+    generate(data, MACHINE, data.root("bench", folder) / MACHINE)
     tables.write(folder / CLIPS, "clips", data.clips_table("bench", folder, MACHINE), {})
 
 

@@ -19,7 +19,7 @@ def project(tmp_path, root):
     shutil.copy(root / "Makefile", tmp_path)
     (tmp_path / "envs").mkdir()
     (tmp_path / ".venv/bin").mkdir(parents=True)
-    for name in ("pyproject.toml", "envs/lock.txt", ".venv/installed"):
+    for name in ("pyproject.toml", "envs/hashes.txt", ".venv/installed"):
         (tmp_path / name).touch()
     for name in ("snakemake", "asdflow"):
         command = tmp_path / ".venv/bin" / name

@@ -18,7 +18,7 @@ from asdflow.commands.cli import app
 from asdflow.config import load
 from asdflow.datasets.dcase import registry
 from asdflow.datasets.dcase.store import manifest_file, obtain
-from asdflow.download import Policy, transfer, transport
+from asdflow.download import Policy, answers, transfer
 from asdflow.download.reach import unreachable
 from asdflow.foundation.errors import FetchError, OfflineError
 from asdflow.plan.network import require_hosts
@@ -176,12 +176,12 @@ def test_a_name_that_was_there_a_moment_ago_is_tried_again(tmp_path, monkeypatch
     """A line that breaks while a body arrives takes the name server with it."""
     body, calls = bytes(range(256)) * 40, []
     with Server(files={(1, "a"): body}, faults={"a": Fault(close_at=0.5, times=1)}) as server:
-        plain = transport.get
+        plain = answers.get
 
         def flaky(session, url, headers, policy):
             calls.append(url)
             if len(calls) == 2:
-                raise transport.Unreachable("zenodo", "the name zenodo cannot be resolved")
+                raise answers.Unreachable("zenodo", "the name zenodo cannot be resolved")
             return plain(session, url, headers, policy)
 
         monkeypatch.setattr(transfer, "get", flaky)

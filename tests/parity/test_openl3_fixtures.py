@@ -100,9 +100,8 @@ def test_embeddings_behind_every_picture(encoder_of, expected, case):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("winograd", [True, False], ids=["fast", "plain"])
-def test_the_last_map_of_the_reference_picture(folder, expected, winograd, dtype):
-    network = Network(read(folder / KERAS).parameters, CPU, dtype, winograd)
+def test_the_last_map_of_the_reference_picture(folder, expected, dtype):
+    network = Network(read(folder / KERAS).parameters, CPU, dtype)
     maps = network.maps(torch.from_numpy(expected["mel128_db_0_nocenter"]))
     assert largest(maps[0].permute(2, 0, 1), expected["layer_audio_embedding_layer"]) <= 1e-4
 

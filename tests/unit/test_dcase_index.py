@@ -8,6 +8,7 @@ import pytest
 
 from asdflow.datasets.dcase import own
 from asdflow.datasets.dcase import registry as registry_module
+from asdflow.datasets.dcase.entries import PARTS
 from asdflow.datasets.dcase.index import index
 from asdflow.datasets.dcase.labels import read_labels
 from asdflow.datasets.dcase.registry import Registry, load
@@ -107,7 +108,7 @@ def any_count(monkeypatch) -> Registry:
     monkeypatch.delenv(registry_module.REGISTRY_VARIABLE, raising=False)
     content = load().model_dump()
     for facts in content["years"].values():
-        for part in registry_module.PARTS:
+        for part in PARTS:
             for count in facts[part]["clips"]:
                 count["clips"] = {"min": 0, "max": 10_000}
     return Registry.model_validate(content)

@@ -6,7 +6,8 @@ import pytest
 
 from asdflow import datasets
 from asdflow.datasets.dcase import registry as module
-from asdflow.datasets.dcase.registry import PARTS, REGISTRY_FILE, SUBSETS, load
+from asdflow.datasets.dcase.entries import PARTS, SUBSETS
+from asdflow.datasets.dcase.registry import REGISTRY_FILE, load
 from asdflow.foundation.errors import ConfigError
 
 YEARS = range(2020, 2027)

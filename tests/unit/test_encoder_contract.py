@@ -211,3 +211,46 @@ def test_an_encoder_is_immutable_and_equal_to_its_like(encoder, spec):
     assert encoder == build(spec)
     with pytest.raises(AttributeError):
         encoder.layers = ("other",)
+
+
+# -- what the extraction stores ------------------------------------------------------------------------------
+
+
+def stored(encoder, frames, **how):
+    """`Encoder.stored`, with `storage` and `stored_bands` of our choice."""
+    for key, value in ({"storage": "float32", "stored_bands": "keep"} | how).items():
+        object.__setattr__(encoder, key, value)
+    return encoder.stored(frames, "last", "clip a")
+
+
+@pytest.fixture
+def plain():
+    return build({"name": "logmel", "layers": ["logmel"]})
+
+
+def test_frames_are_stored_as_they_are_unless_asked_otherwise(plain):
+    frames = np.random.default_rng(0).normal(size=(3, 2, 5)).astype(np.float32)
+    assert np.array_equal(stored(plain, frames), frames)
+
+
+def test_stored_half_precision_is_the_nearest_value_that_float16_has(plain):
+    frames = np.array([[[1 + 2**-11, 1 + 3 * 2**-11, 65504.0, 2**-25, -0.1]]], np.float32)
+    found = stored(plain, frames, storage="float16")
+    assert found.dtype == np.float32  # ties go to the even digit
+    assert found.ravel().tolist()[:4] == [1.0, 1 + 2**-9, 65504.0, 0.0]
+    assert abs(found[0, 0, 4] + 0.1) <= 0.1 * 2**-11
+
+
+def test_stored_bands_are_averaged_before_they_are_rounded(plain):
+    frames = np.array([[[1.0], [1 + 2**-10]], [[3.0], [5.0]]], np.float32)
+    found = stored(plain, frames, storage="float16", stored_bands="mean")
+    assert found.shape == (2, 1, 1) and found.ravel().tolist() == [1.0, 4.0]
+    assert stored(plain, frames, stored_bands="mean").ravel().tolist() == [1 + 2**-11, 4.0]
+
+
+def test_a_value_beyond_half_precision_is_an_error_with_a_remedy(plain):
+    with pytest.raises(
+        DataError, match=r"clip a: .*-?65520.* in layer 'last', float16 ends at 65504"
+    ) as caught:
+        stored(plain, np.full((1, 1, 2), -65520.0, np.float32), storage="float16")
+    assert "storage: float32" in caught.value.remedy

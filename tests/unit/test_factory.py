@@ -65,7 +65,7 @@ def envelope_peak(sound: np.ndarray, low: float, high: float, near: float) -> fl
 
 def test_a_machine_is_written_in_the_folders_names_and_attributes_of_dcase(tmp_path):
     data = datasets.build(SMALL)
-    generate(data, "factory", "fan", tmp_path / "fan")
+    generate(data, "fan", tmp_path / "fan")
     names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.wav"))
     assert len(names) == 3 + 1 + 4 * 2
     for name in names:
@@ -95,7 +95,7 @@ def test_the_default_size_is_that_of_dcase():
 
 def test_a_clip_is_the_same_bytes_in_a_small_and_in_a_large_data_set(tmp_path):
     for folder, size in (("small", SMALL), ("large", SMALL | {"train_source": 7, "test_per_cell": 4})):
-        generate(datasets.build(size), "factory", "gearbox", tmp_path / folder / "gearbox")
+        generate(datasets.build(size), "gearbox", tmp_path / folder / "gearbox")
     small = {
         path.relative_to(tmp_path / "small"): digest(path) for path in (tmp_path / "small").rglob("*.wav")
     }
@@ -105,14 +105,14 @@ def test_a_clip_is_the_same_bytes_in_a_small_and_in_a_large_data_set(tmp_path):
 
 
 def test_another_seed_is_another_factory(tmp_path):
-    generate(datasets.build(SMALL), "f", "fan", tmp_path / "a" / "fan")
-    generate(datasets.build(SMALL | {"seed": 1}), "f", "fan", tmp_path / "b" / "fan")
+    generate(datasets.build(SMALL), "fan", tmp_path / "a" / "fan")
+    generate(datasets.build(SMALL | {"seed": 1}), "fan", tmp_path / "b" / "fan")
     a, b = ({digest(path) for path in (tmp_path / side).rglob("*.wav")} for side in "ab")
     assert not a & b
 
 
 def test_a_failed_generation_leaves_the_folder_of_before(tmp_path):
-    generate(datasets.build(SMALL), "f", "fan", tmp_path / "fan")
+    generate(datasets.build(SMALL), "fan", tmp_path / "fan")
     before = {path: digest(path) for path in tmp_path.rglob("*.wav")}
 
     def stop(plan):
@@ -120,7 +120,7 @@ def test_a_failed_generation_leaves_the_folder_of_before(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        generate(datasets.build(SMALL | {"seed": 2}), "f", "fan", tmp_path / "fan", progress=stop)
+        generate(datasets.build(SMALL | {"seed": 2}), "fan", tmp_path / "fan", progress=stop)
     assert {path: digest(path) for path in tmp_path.rglob("*.wav")} == before
     assert [path.name for path in tmp_path.iterdir()] == ["fan"]
 

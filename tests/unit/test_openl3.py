@@ -15,7 +15,6 @@ from asdflow.encoders.openl3.checkpoint import read
 from asdflow.encoders.openl3.mel import mel_filters
 from asdflow.encoders.openl3.network import Network
 from asdflow.encoders.openl3.resampling import resample, resampled_samples
-from asdflow.encoders.openl3.winograd import Maps, Scratch, Winograd, pieces
 from asdflow.foundation.errors import ConfigError, DataError, FetchError
 from asdflow.pipeline.build import encoder as build
 from asdflow.stages.frames import extract
@@ -36,76 +35,6 @@ def openl3(path, **parameters):
 
 def clips(count: int, samples: int = 30000, rate: int = RATE) -> np.ndarray:
     return np.stack([sound(samples, "openl3", index, rate=rate) for index in range(count)])
-
-
-# --- the fast convolution ---
-
-
-def maps_of(x: torch.Tensor) -> tuple[Maps, Scratch]:
-    """(batch, channels, height, width) as the fast convolution takes it; all else in memory is not zero."""
-    scratch = Scratch(x)
-    scratch("result", 10**6).fill_(torch.nan)
-    maps = Maps.uninitialised(scratch, "input", len(x), *x.shape[2:], x.shape[1])
-    maps.buffer.fill_(torch.nan)
-    maps.inside.copy_(x.permute(0, 2, 3, 1))
-    maps.clear_around()
-    return maps, scratch
-
-
-@pytest.mark.parametrize("pool", [False, True], ids=["whole", "pooled"])
-@pytest.mark.parametrize("relu_after", [False, True], ids=["linear", "relu"])
-@pytest.mark.parametrize(
-    ("batch", "height", "width", "inputs", "outputs"),
-    [
-        (1, 4, 4, 1, 1),
-        (2, 7, 9, 3, 5),
-        (3, 2, 3, 2, 4),
-        (1, 64, 50, 8, 4),
-        (5, 6, 49, 4, 3),
-        (1, 128, 199, 2, 2),
-    ],
-)
-def test_winograd_is_the_plain_convolution(batch, height, width, inputs, outputs, relu_after, pool):
-    rng = torch.Generator().manual_seed(0)
-    x = torch.randn(batch, inputs, height, width, generator=rng, dtype=torch.float64)
-    weight = torch.randn(outputs, inputs, 3, 3, generator=rng, dtype=torch.float64)
-    bias = torch.randn(outputs, generator=rng, dtype=torch.float64)
-    expected = conv2d(x, weight, bias, padding=1)
-    expected = relu(expected) if relu_after else expected
-    expected = max_pool2d(expected, 2) if pool else expected
-    maps, scratch = maps_of(x)
-    found = Winograd(weight, bias, relu_after, pool, torch.float64)(maps, scratch, "result")
-    np.testing.assert_allclose(found.inside.permute(0, 3, 1, 2), expected, atol=1e-12 * inputs * 100)
-    outside = found.buffer.clone()
-    outside[:, 1 : 1 + found.height, 1 : 1 + found.width] = 0
-    assert not outside.any()  # the next convolution's padding
-
-
-def test_the_fast_convolution_keeps_the_digits_of_its_matrix_products():
-    rng = torch.Generator().manual_seed(0)
-    x = torch.randn(1, 256, 16, 24, generator=rng)
-    weight = torch.randn(256, 256, 3, 3, generator=rng).double() / 48
-    exact = conv2d(x.double(), weight, padding=1)
-    maps, scratch = maps_of(x)
-    found = Winograd(weight, torch.zeros(256).double(), False, False, torch.float32)(maps, scratch, "result")
-    a, b = torch.randn(384, 256, generator=rng), torch.randn(256, 256, generator=rng)
-
-    def error(values, exact):
-        return ((values - exact).square().mean() / exact.square().mean()).sqrt()
-
-    fast = error(found.inside.permute(0, 3, 1, 2), exact)
-    # Library and processor decide how a product of 256 terms rounds; the transforms multiply that by five,
-    # those with the usual points 0, 1, -1, 2, -2 by twenty.
-    assert 0 < fast < 8 * error(a @ b, a.double() @ b.double())
-
-
-@pytest.mark.parametrize(("batch", "rows", "columns"), [(1, 32, 50), (16, 4, 6), (3, 1, 1), (7, 8, 13)])
-@pytest.mark.parametrize("tiles", [1, 100, 400])
-def test_pieces_cover_every_tile_once(batch, rows, columns, tiles):
-    covered = np.zeros((batch, rows), int)
-    for clip, row in pieces(batch, rows, columns, tiles):
-        covered[clip, row] += 1
-    assert (covered == 1).all()
 
 
 # --- the network ---
@@ -133,12 +62,11 @@ def slow_maps(content, pictures):
     return [*stages, last]
 
 
-@pytest.mark.parametrize("winograd", [True, False], ids=["fast", "plain"])
 @pytest.mark.parametrize("shape", [(128, 199), (256, 199), (257, 197)], ids=["mel128", "mel256", "linear"])
-def test_the_last_map_is_what_the_formulas_give(checkpoint, shape, winograd):
+def test_the_last_map_is_what_the_formulas_give(checkpoint, shape):
     pictures = -80 * torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))
     expected = slow_maps(openl3_content(), pictures)[-1]
-    found = Network(read(checkpoint).parameters, CPU, winograd=winograd).maps(pictures)
+    found = Network(read(checkpoint).parameters, CPU).maps(pictures)
     scale = float(expected.abs().max())
     np.testing.assert_allclose(found.permute(0, 3, 1, 2), expected, atol=3e-6 * scale)
     assert found.shape[1:3] == (16 if shape[0] == 128 else 32, 24)

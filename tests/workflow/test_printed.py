@@ -54,6 +54,15 @@ def test_a_job_that_fails_is_one_line_with_its_log_beside_its_own_error(project)
     assert "Traceback" not in printed and "CalledProcessError" not in printed
 
 
+def test_a_job_that_the_kernel_kills_is_said_to_have_wanted_memory(project):
+    path = project.folder / "workflow/scripts/clips.py"
+    path.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n" + path.read_text())
+    outcome = edited(project, "own: {kind", "other: {kind").run(check=False)
+    printed = outcome.stdout + outcome.stderr
+    assert "killed by the system, most likely for want of memory" in printed
+    assert "FAILED  clips other fan" in printed and "Traceback" not in printed
+
+
 @pytest.mark.parametrize(
     ("reason", "words"),
     [

@@ -10,7 +10,7 @@ from asdflow.stages.job import run
 def main(snakemake):
     """params.spec -> a folder of wav files with its attributes table."""
     data = datasets.build(snakemake.params.spec)
-    generate(data, snakemake.wildcards.dataset, snakemake.wildcards.machine, Path(snakemake.output[0]))
+    generate(data, snakemake.wildcards.machine, Path(snakemake.output[0]))
 
 
 run(main, snakemake)  # noqa: F821

@@ -34,6 +34,10 @@ REASONS = (
     ("Input files updated", "follows from the others"),
 )
 DIGEST = re.compile(r"'[0-9a-f]{16}'")
+KILLED = (
+    "A job was killed by the system, most likely for want of memory. Run with fewer jobs at once (a smaller "
+    "number behind --cores); frames need less with more `extraction.shards`, scores with a smaller bank."
+)
 SHOWN = 4
 """Jobs of one rule that a dry run names; it counts the others."""
 
@@ -119,7 +123,9 @@ class LogHandler(LogHandlerBase):
         if record.levelno < logging.WARNING and text.startswith(BOOKKEEPING):
             return
         if "CalledProcessError" in text and text.startswith("RuleException"):
-            return  # the job itself has said what is wrong
+            if "SIGKILL" in text:
+                self._write(KILLED)
+            return  # otherwise the job itself has said what is wrong
         self._write(text)
 
     def _draw(self) -> None:

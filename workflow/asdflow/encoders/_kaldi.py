@@ -1,13 +1,7 @@
-"""Log-mel filter banks as Kaldi computes them, for a whole batch of clips at once.
-
-The arithmetic follows `torchaudio.compliance.kaldi.fbank` (without dither) operation by operation, so the
-results are the same bits on the CPU; what differs is that all frames of all clips share each operation.
-"""
+"""Log-mel filter banks as Kaldi computes them: torchaudio's, in one call for a whole batch of clips."""
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -17,8 +11,6 @@ Window = Literal["povey", "hanning"]
 
 FRAME_S = 0.025
 SHIFT_S = 0.010
-PREEMPHASIS = 0.97
-LOW_HZ = 20.0
 
 
 def frame_length(sample_rate: int) -> int:
@@ -61,58 +53,17 @@ def fbank(
     -------
     (batch, frames, mel_bins) tensor, with `frame_count(samples)` frames (possibly none).
     """
-    import torch
+    from torch.nn.functional import pad
+    from torchaudio.compliance import kaldi
 
-    length, shift = frame_length(sample_rate), frame_shift(sample_rate)
     batch, samples = waveforms.shape
-    if frame_count(samples, sample_rate) == 0:
+    frames, shift = frame_count(samples, sample_rate), frame_shift(sample_rate)
+    if frames == 0:
         return waveforms.new_empty(batch, 0, mel_bins)
-    padded = 1 << (length - 1).bit_length()
-    shape_of_window, filters = _constants(
-        length, padded, sample_rate, mel_bins, window, waveforms.dtype, waveforms.device
-    )
-    frames = waveforms.unfold(1, length, shift)
-    frames = frames - frames.mean(dim=-1, keepdim=True)
-    previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
-    frames = (frames - PREEMPHASIS * previous) * shape_of_window
-    power = torch.fft.rfft(frames, n=padded).abs().pow(2.0)
-    energies = power @ filters
-    return energies.clamp_min_(torch.finfo(torch.float32).eps).log_()
-
-
-@lru_cache(maxsize=8)
-def _constants(
-    length: int,
-    padded: int,
-    sample_rate: int,
-    mel_bins: int,
-    window: Window,
-    dtype: torch.dtype,
-    device: torch.device,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Window (length,) and mel matrix (bins of the spectrum, mel_bins) on a device."""
-    import torch
-
-    hann = torch.hann_window(length, periodic=False, dtype=torch.float32)
-    shape = hann.pow(0.85) if window == "povey" else hann
-    filters = torch.nn.functional.pad(mel_filters(mel_bins, padded, sample_rate), (0, 1)).T
-    return shape.to(device, dtype), filters.to(device, dtype)
-
-
-def mel_filters(mel_bins: int, padded: int, sample_rate: int) -> torch.Tensor:
-    """(mel_bins, padded // 2) float32 triangles between 20 Hz and half the rate.
-
-    They are equidistant and linear on 1127 ln(1 + f / 700). The last bin of the spectrum, at half the rate,
-    belongs to none.
-    """
-    import torch
-
-    low, high = (1127.0 * math.log(1.0 + hertz / 700.0) for hertz in (LOW_HZ, 0.5 * sample_rate))
-    step = (high - low) / (mel_bins + 1)
-    band = torch.arange(mel_bins).unsqueeze(1)
-    left, centre, right = (low + (band + offset) * step for offset in (0.0, 1.0, 2.0))
-    hertz = sample_rate / padded * torch.arange(padded // 2)
-    mel = 1127.0 * (1.0 + hertz / 700.0).log().unsqueeze(0)
-    up = (mel - left) / (centre - left)
-    down = (right - mel) / (right - centre)
-    return torch.minimum(up, down).clamp_min(0.0)
+    # torchaudio takes one clip a call, and a call costs 0.27 ms of one core before any sound: 17 ms for the
+    # 64 clips of a GPU's pass, 0.8 ms end to end. Each clip starts at a whole number of shifts.
+    steps = -(-samples // shift)
+    joined = pad(waveforms, (0, steps * shift - samples)).reshape(1, -1)
+    bank = kaldi.fbank(joined, num_mel_bins=mel_bins, sample_frequency=float(sample_rate), window_type=window)
+    bank = pad(bank, (0, 0, 0, batch * steps - len(bank)))
+    return bank.unflatten(0, (batch, steps))[:, :frames]  # without the frames across two clips

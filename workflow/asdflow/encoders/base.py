@@ -30,6 +30,7 @@ StoredBands = Annotated[
 
 CPU_BATCH = 4  # little memory, and enough for as many cores
 GPU_BATCH = 64  # of 10 s: the products of a base-size network then fill any GPU
+FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 
 class Encoder(ABC):
@@ -129,6 +130,39 @@ class Encoder(ABC):
     def frames(self, waveforms: Any) -> Any:
         """Frames of the one selected layer (see `layer_frames`). ConfigError when several are selected."""
         return self.layer_frames(waveforms)[self.one_layer()]
+
+    def stored(self, frames: np.ndarray, layer: str, where: object = "frames") -> np.ndarray:
+        """Frames as the extraction stores them: bands kept or averaged, then rounded to `storage`.
+
+        Parameters
+        ----------
+        frames : (time, bands, channels) float32
+        layer : str
+            What an error calls the layer.
+        where : object
+            What an error calls the frames, e.g. their clip.
+
+        Returns
+        -------
+        (time, bands or 1, channels) float32; with `storage` float16 each value is one that float16 has.
+
+        Raises
+        ------
+        DataError
+            A value is beyond the range of float16.
+        """
+        if self.stored_bands == "mean":
+            frames = frames.mean(axis=1, keepdims=True)
+        if self.storage == "float32":
+            return np.ascontiguousarray(frames, dtype=np.float32)
+        largest = float(np.abs(frames).max(initial=0))
+        if largest > FLOAT16_MAX:
+            raise DataError(
+                where,
+                f"has a value of magnitude {largest:g} in layer {layer!r}, float16 ends at {FLOAT16_MAX:g}",
+                "Set `storage: float32` for this encoder.",
+            )
+        return np.ascontiguousarray(frames.astype(np.float16), dtype=np.float32)
 
     def one_layer(self, layer: str | None = None) -> str:
         """`layer`, or the only selected one. ConfigError when it is left out and several are selected."""

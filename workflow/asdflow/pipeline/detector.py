@@ -79,6 +79,19 @@ class Detector:
         """Uses statistics of the clips to be scored."""
         return any(part.transductive for part in self._simple)
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """What it was made with, for `sklearn.base.clone`."""
+        return {"backend": self.backend, "parts": self.normalizations}
+
+    def __sklearn_tags__(self):
+        """For a scikit-learn pipeline. No outlier detector of its kind: those score the normal higher."""
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._fitted is not None
+
     def __repr__(self) -> str:
         return "detector " + " + ".join(_written(part) for part in (self.backend, *self.normalizations))
 

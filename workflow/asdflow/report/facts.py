@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -16,11 +14,6 @@ from asdflow.presentation.words import count, listed
 if TYPE_CHECKING:
     from asdflow.presentation.results import Results
 
-# What decides a number or a picture.
-PACKAGES = (
-    *("asdflow", "numpy", "numba", "scipy", "scikit-learn", "torch", "torchaudio", "soundfile"),
-    *("transformers", "pyarrow", "polars", "matplotlib", "snakemake"),
-)
 WARNINGS = 40  # most that are listed
 
 
@@ -198,17 +191,6 @@ def _weights(what: str, encoder: Any) -> Origin:
         return Origin(f"{what}: {entry.title}{note}", entry.licence, entry.citation)
     own = PurePath(str(reference or model)).name
     return Origin(f"{what}: {own}{note}", "not stated; of the user", "")
-
-
-def versions() -> list[tuple[str, str]]:
-    """Python and the packages that decide the results; what is not installed is left out."""
-    found = [("Python", platform.python_version())]
-    for package in PACKAGES:
-        try:
-            found.append((package, version(package)))
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def configuration(study: Mapping[str, Any]) -> str:

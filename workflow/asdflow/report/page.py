@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asdflow.foundation import libraries
 from asdflow.foundation.errors import ConfigError
 from asdflow.foundation.files import whole_file
 from asdflow.presentation import words
@@ -108,7 +109,7 @@ def build(
             csv=base64.b64encode(csv_text(results).encode()).decode(),
             entries=facts.entries(results),
             origins=facts.origins(results),
-            versions=facts.versions(),
+            versions=list(libraries.versions().items()),
             configuration=facts.configuration(results.study),
             options=results.study["metrics"],
             coverage=words.coverage(results.study["metrics"]["confidence"]),

@@ -24,7 +24,6 @@ from asdflow.products.frames import FrameWriter, frame_writer, merge, open_frame
 __all__ = ["extract", "merge", "open_frames", "read_clip", "read_frames", "shard_of"]
 
 LOOKAHEAD = 4  # batches of waveforms in a window, so that clips of equal length find each other
-FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 Load = Callable[[Mapping[str, Any], int], np.ndarray]
 
@@ -186,7 +185,7 @@ def _encode(
         outputs = encoder.layer_frames(np.stack([waveforms[index] for index in indices]))
         for place, index in enumerate(indices):
             done[index] = {
-                layer: _stored(frames[place], encoder, layer, rows[index])
+                layer: encoder.stored(frames[place], layer, f"clip {rows[index]['clip']}")
                 for layer, frames in outputs.items()
             }
         shown.advance(len(indices))
@@ -201,22 +200,6 @@ def _load(row: dict, load: Load, encoder: Encoder) -> np.ndarray:
         waveform[None], encoder.name, encoder.min_samples, encoder.sample_rate, where=f"clip {row['clip']}"
     )
     return waveform.astype(np.float32, copy=False)
-
-
-def _stored(frames: np.ndarray, encoder: Encoder, layer: str, row: dict) -> np.ndarray:
-    """Frames as they are stored: bands kept or averaged, rounded to the storage precision, as float32."""
-    if encoder.stored_bands == "mean":
-        frames = frames.mean(axis=1, keepdims=True)
-    if encoder.storage == "float32":
-        return np.ascontiguousarray(frames, dtype=np.float32)
-    largest = float(np.abs(frames).max(initial=0))
-    if largest > FLOAT16_MAX:
-        raise DataError(
-            f"clip {row['clip']}",
-            f"has a value of magnitude {largest:g} in layer {layer!r}, float16 ends at {FLOAT16_MAX:g}",
-            "Set `storage: float32` for this encoder.",
-        )
-    return np.ascontiguousarray(frames.astype(np.float16), dtype=np.float32)
 
 
 @contextmanager

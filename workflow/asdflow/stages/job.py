@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from asdflow.foundation.errors import AsdflowError
+from asdflow.foundation.errors import AsdflowError, DataError, ProductError
 
 
 class Tee:
@@ -34,17 +35,37 @@ class Tee:
         return False
 
 
-@contextmanager
-def logged(log: str | Path | None, echo: bool) -> Iterator[None]:
-    """Send stdout and stderr to the log file; `echo` repeats them on the terminal."""
-    if not log:
-        yield
-        return
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "w", encoding="utf-8", buffering=1) as file:
-        stream = Tee(file, sys.stderr) if echo else file
-        with redirect_stdout(stream), redirect_stderr(stream):
-            yield
+class Log:
+    """The log file of a job; what a full disk cannot take is dropped, since the terminal says it as well."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._file: TextIO | None = None
+        with suppress(OSError):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(path, "w", encoding="utf-8", buffering=1)
+
+    def write(self, text: str) -> int:
+        """Write as much as there is room for."""
+        with suppress(OSError, ValueError):
+            if self._file is not None:
+                self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what can be flushed."""
+        with suppress(OSError, ValueError):
+            if self._file is not None:
+                self._file.flush()
+
+    def isatty(self) -> bool:
+        """No."""
+        return False
+
+    def close(self) -> None:
+        """Close the file, whole or not."""
+        with suppress(OSError):
+            if self._file is not None:
+                self._file.close()
 
 
 def run(main: Callable[..., None], snakemake: Any, echo: bool = False) -> None:
@@ -59,20 +80,41 @@ def run(main: Callable[..., None], snakemake: Any, echo: bool = False) -> None:
     echo : bool
         Repeat the log on the terminal; for jobs that take minutes.
     """
-    log = str(snakemake.log[0]) if snakemake.log else None
+    log = Log(snakemake.log[0]) if snakemake.log else None
+    stream = sys.stderr if log is None else Tee(log, sys.stderr) if echo else log
     try:
-        with logged(log, echo):
+        with redirect_stdout(stream), redirect_stderr(stream):
             main(snakemake)
-    except AsdflowError as error:
-        _report(log, f"ERROR {error}")
-        print(f"\nERROR {error}\n", file=sys.stderr, flush=True)
+    except Exception as error:
+        known = _explained(error, snakemake)
+        text = traceback.format_exc() if known is None else f"ERROR {known}\n"
+        if log is not None:
+            log.write(text)
+        if known is None:
+            raise
+        print(f"\n{text}", file=sys.stderr, flush=True)
         sys.exit(1)
-    except Exception:
-        _report(log, traceback.format_exc())
-        raise
+    finally:
+        if log is not None:
+            log.close()
 
 
-def _report(log: str | None, text: str) -> None:
-    if log:
-        with open(log, "a", encoding="utf-8") as file:
-            file.write(text + "\n")
+def _explained(error: Exception, snakemake: Any) -> AsdflowError | None:
+    """The error in words for the user; None for one that is a fault of the program."""
+    if isinstance(error, AsdflowError):
+        return error
+    made = ", ".join(map(str, snakemake.output)) or "a job"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ProductError(
+            error.filename or made,
+            "the disk is full",
+            "Free space and run the same command again; what was finished is kept.",
+        )
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return DataError(
+            made,
+            f"there is not enough memory ({' '.join(str(error).split()) or 'nothing more is free'})",
+            "Run with fewer jobs at once (a smaller number behind --cores); frames need less with more "
+            "`extraction.shards`, scores with fewer clips in a bank.",
+        )
+    return None

@@ -17,7 +17,8 @@ from pydantic import Field
 from asdflow.clips.rows import ClipRow
 from asdflow.datasets import register
 from asdflow.datasets.base import Recordings
-from asdflow.datasets.dcase.registry import SUBSETS, Archive, load
+from asdflow.datasets.dcase.entries import SUBSETS
+from asdflow.datasets.dcase.registry import Archive, load
 from asdflow.download import Policy
 from asdflow.foundation.errors import ConfigError
 from asdflow.foundation.names import require_path

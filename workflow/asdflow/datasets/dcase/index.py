@@ -10,7 +10,8 @@ from asdflow.clips import dcase_names
 from asdflow.clips.dcase_names import FOLDERS, ClipName
 from asdflow.clips.rows import ClipRow
 from asdflow.datasets._dcase_tree import read_attributes
-from asdflow.datasets.dcase.registry import PARTS, SPLITS, SUBSETS, Part, Registry
+from asdflow.datasets.dcase.entries import PARTS, SPLITS, SUBSETS, Part
+from asdflow.datasets.dcase.registry import Registry
 from asdflow.foundation.errors import DataError
 from asdflow.foundation.names import hidden
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from asdflow.datasets.dcase import zenodo
-from asdflow.datasets.dcase.registry import PARTS, Archive, Part, Registry
+from asdflow.datasets.dcase.entries import PARTS, Part
+from asdflow.datasets.dcase.registry import Archive, Registry
 from asdflow.datasets.dcase.store import machine_folder, manifest_file, zip_file
 from asdflow.download import Policy
 from asdflow.download.checks import megabytes

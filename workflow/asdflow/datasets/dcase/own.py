@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asdflow.clips.dcase_names import FOLDERS
-from asdflow.datasets.dcase.registry import SPLITS, Archive, Audio
+from asdflow.datasets.dcase.entries import SPLITS, Audio
+from asdflow.datasets.dcase.registry import Archive
 from asdflow.datasets.dcase.zenodo import Pin
 from asdflow.download import verify
 from asdflow.foundation.errors import ConfigError, DataError

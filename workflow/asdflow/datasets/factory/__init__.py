@@ -101,7 +101,13 @@ class Factory(Recordings):
         return round(self.duration_s * RATE)
 
     def _clips(self, machine: str) -> Iterator[tuple[_clips.Clip, str, dict[str, str]]]:
-        """Identity, path below the root and attributes of every clip of a machine."""
+        """Identity, path below the root and attributes of every clip of a machine; ConfigError for others."""
+        if machine not in self.machines:
+            raise ConfigError(
+                f"dataset of kind 'factory', machine {machine!r}",
+                "is not simulated",
+                f"Its machines are {', '.join(self.machines)}.",
+            )
         for clip in _clips.clips(machine, self.train_source, self.train_target, self.test_per_cell):
             told = _writing.attributes(clip, operating(clip, self.seed))
             yield clip, _writing.path(clip, told), told
@@ -109,7 +115,6 @@ class Factory(Recordings):
 
 def generate(
     dataset: Factory,
-    name: str,
     machine: str,
     out: Path,
     progress: Callable[[Iterable], Iterable] | None = None,
@@ -119,8 +124,6 @@ def generate(
     Parameters
     ----------
     dataset : Factory
-    name : str
-        Entry of the data set in the configuration; it has no part in the sound.
     machine : str
     out : path
         Folder of the machine, its last part called like it. It is complete afterwards, or untouched; one that
@@ -136,12 +139,6 @@ def generate(
         The disk is full.
     """
     out = Path(out)
-    if machine not in dataset.machines:
-        raise ConfigError(
-            f"dataset {name!r}, machine {machine!r}",
-            "is not simulated",
-            f"Its machines are {', '.join(dataset.machines)}.",
-        )
     plan = list(dataset._clips(machine))
     with _writing.whole_folder(out) as folder:
         for clip, path, _ in progress(plan) if progress else plan:

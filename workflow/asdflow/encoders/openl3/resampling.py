@@ -1,8 +1,9 @@
 """The resampler that OpenL3's pictures were made with: resampy 0.2's windowed sinc.
 
 Above half the recording's rate a picture shows the stop band of the filter, so the filter is a part of the
-encoder. This one drops the outermost tap of each side at fractional positions, as resampy does, which the
-resamplers of other libraries with the same window do not.
+encoder. This one interpolates its table and drops the outermost tap of each side at fractional positions, as
+resampy does: 2e-7 from it. torchaudio's with the same window is 2e-4 away (kaiser_fast: 2e-3), and takes
+124 ms for 10 s where this takes 26.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One request and its answer: what `requests` raises and headers say, in the words of this package."""
+"""One request and what its answer says: status, range, length, and errors in words."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Unreachable(Refused):
 
 
 @contextmanager
-def open_session() -> Iterator[Any]:
-    """A `requests.Session` that says who asks, and asks for the bytes as they are."""
+def session() -> Iterator[Any]:
+    """A session that asks for bodies as they are."""
     import requests
 
     with requests.Session() as session:
@@ -75,7 +75,7 @@ def pieces(response: Any) -> Iterator[bytes]:
 
 
 def transport_errors() -> tuple[type[Exception], ...]:
-    """What may pass: the same request is made again."""
+    """What a connection that fails raises."""
     from requests import exceptions
     from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
 
@@ -83,7 +83,7 @@ def transport_errors() -> tuple[type[Exception], ...]:
 
 
 def status(response: Any) -> str:
-    """For example "HTTP 404 NOT FOUND"."""
+    """The answer's number and reason."""
     return f"HTTP {response.status_code} {response.reason or ''}".strip()
 
 
