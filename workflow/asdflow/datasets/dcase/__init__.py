@@ -32,7 +32,8 @@ class Dcase(Recordings):
     """One year of DCASE Task 2, or some machines of it.
 
     A machine of `evaluation` has its training clips from the additional training set and its test clips from
-    the evaluation set; their labels come from the organisers' list where one is published (2020 to 2025).
+    the evaluation set; their labels come from the organisers' list (2020 to 2025), or from their evaluator,
+    which `labels` names.
     Where a machine is in both subsets (2020 to 2022), their sections stand side by side.
     """
 
@@ -103,7 +104,7 @@ class Dcase(Recordings):
     def default_channel(self) -> str | int:
         """Channel 0, near the machine, for 2026, whose clips have two; channel 1 is far from it.
 
-        By published scores (DACo, 2026) the mean of both costs 4.75 points of the official score.
+        In published scores the mean of both costs 4.75 points of the official score.
         """
         return 0 if self.year == 2026 else "mix"
 
