@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asdflow.commands.cli import study_of
 from asdflow.datasets.dcase import zenodo
 from asdflow.datasets.dcase.registry import Limits
 from asdflow.datasets.dcase.unpack import unpack
@@ -242,3 +243,11 @@ class TestKeras:
         for name, fill in (("link", link), ("outside", outside)):
             with pytest.raises(AsdflowError, match=r"is not in the file|lies in another file"):
                 openl3.read(self.file(tmp_path / f"{name}.h5", fill))
+
+
+@pytest.mark.parametrize("tag", ["!!python/object/apply:os.mkdir", "!!python/object/new:os.mkdir"])
+def test_a_tag_in_a_study_makes_no_object(tmp_path, tag):
+    (tmp_path / "study.yaml").write_text(f"title: {tag} ['{tmp_path / 'ran'}']\n")
+    with pytest.raises(Exception):  # noqa: B017 - whatever it is called: nothing ran
+        study_of(tmp_path / "study.yaml")
+    assert not (tmp_path / "ran").exists()

@@ -174,6 +174,7 @@ def test_recordings_are_counted_beside_clips(tmp_path):
     text = run(*arguments, "--by-machine")
     assert "6 normal test clips of 2 recordings and 6 anomalous ones of 2 recordings." in text
     assert text.splitlines()[-1].split()[-4:] == ["6", "2", "6", "2"]
+    assert "Few recordings: some machine, section, domain and label has only 2. Intervals" in text
     with open(tmp_path / "values.csv", newline="") as file:
         for row in csv.DictReader(file):
             assert (row["normal"], row["normal_recordings"], row["anomaly_recordings"]) == ("6", "2", "2")

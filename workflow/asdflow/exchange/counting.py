@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from asdflow.exchange.labelling import Clip
 
 ALL = "all"
+FEW = 10  # recordings of a stratum; over fewer an interval is too short (docs/metrics.md)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,18 @@ def behind(
             anomaly.add(identity)
     recordings = (len({recording for recording, *_ in kind}) for kind in (normal, anomaly))
     return Counts(len(normal), len(anomaly), *recordings)
+
+
+def fewest_recordings(clips: Iterable[Clip]) -> int:
+    """Recordings of the smallest stratum: those of a machine that cover the same sections, domains, labels.
+
+    The bootstrap draws each stratum by itself (`asdflow.metrics.resampling.Units`).
+    """
+    cells: dict[tuple[str, str], set[tuple]] = {}
+    for clip in clips:
+        cell = (clip.section, clip.domain, clip.label)
+        cells.setdefault((clip.machine, clip.recording), set()).add(cell)
+    return min(Counter((machine, frozenset(covered)) for (machine, _), covered in cells.items()).values())
 
 
 def _scopes(measure: Measure, metric: str) -> list[tuple[Scope, Scope]]:

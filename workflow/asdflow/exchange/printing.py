@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asdflow.exchange.counting import ALL, Counts, behind
+from asdflow.exchange.counting import ALL, FEW, Counts, behind, fewest_recordings
 from asdflow.foundation.files import whole_file
 
 if TYPE_CHECKING:
@@ -56,6 +56,12 @@ def leaderboard(found: Evaluation) -> str:
         )
     counts = behind(found.clips, found.measure, ALL)
     lines.append(f"Behind each system: {_clips(counts)}.")
+    if (fewest := fewest_recordings(found.clips)) < FEW:
+        lines.append(
+            f"Few recordings: some machine, section, domain and label has only {fewest}. Intervals over so "
+            "few are too short: at 95 % they held the true AUC in 82 % of simulated data sets of 4 "
+            "recordings each, in 91 % of 8, in 94 % of 20."
+        )
     return "\n".join(lines)
 
 
