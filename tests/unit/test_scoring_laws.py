@@ -12,7 +12,7 @@ from test_backends import METHODS, clustered
 
 from asdflow import backends, normalizations
 from asdflow.foundation.errors import AsdflowError, ConfigError
-from asdflow.geometry import tiles
+from asdflow.geometry import distances
 from asdflow.pipeline import build
 from asdflow.references.bank import Bank, Queries
 
@@ -326,6 +326,6 @@ def test_a_bank_searched_by_tiles_gives_the_scores_of_the_whole_matrix(name, met
         spec["backend"]["k"] = 3
     whole = scored(spec, bank, domain, test)
     monkeypatch.setattr("asdflow.references.references.WHOLE", 0)
-    monkeypatch.setattr(tiles.nearest_by_tiles, "__kwdefaults__", {"rows": 7, "columns": 9})
+    monkeypatch.setattr(distances.nearest_by_tiles, "__kwdefaults__", {"rows": 7, "columns": 9})
     for tiled, expected in zip(scored(spec, bank, domain, test), whole, strict=True):
         np.testing.assert_allclose(tiled, expected, rtol=1e-9)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import cached_property, partial
+from functools import cached_property
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.memory import Lean
+from asdflow.geometry.space import Space
 from asdflow.references.bank import Queries
 from asdflow.references.references import References
 
 
-class Fitted(ABC):
-    """A backend that has seen its bank. Larger scores are more anomalous."""
+class Fitted(Lean, ABC):
+    """A backend that has seen its bank. Larger scores are more anomalous.
+
+    It can be pickled, and then keeps its fields and leaves its cached properties out.
+    """
 
     @abstractmethod
     def scores(self, queries: Queries) -> np.ndarray:
@@ -22,7 +28,10 @@ class Fitted(ABC):
 
     @abstractmethod
     def self_scores(self) -> np.ndarray:
-        """(N,) float64: each clip of the bank scored as if it had not been in the bank."""
+        """(N,) float64: each clip of the bank scored as if it had not been in the bank.
+
+        Of a backend, the clip alone; `ByRecording` leaves out what else was cut from its recording.
+        """
 
     def domain_scores(self, queries: Queries) -> np.ndarray:
         """(2, M) float64 scores against the source clips and against the target clips alone."""
@@ -34,14 +43,19 @@ class Fitted(ABC):
 
 
 class Remembered(Fitted):
-    """A fitted backend that detectors share: every array is computed once, and handed out as a copy."""
+    """A fitted backend that detectors share: every array is computed once, and handed out as a copy.
+
+    Scores are kept as long as their queries live.
+    """
 
     def __init__(self, inner: Fitted) -> None:
         self.inner = inner
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) scores."""
-        return queries.remember(("scores", self), partial(self.inner.scores, queries)).copy()
+        if queries not in self._scores:
+            self._scores[queries] = self.inner.scores(queries)
+        return self._scores[queries].copy()
 
     def self_scores(self) -> np.ndarray:
         """(N,) leave-one-out scores."""
@@ -49,11 +63,21 @@ class Remembered(Fitted):
 
     def domain_scores(self, queries: Queries) -> np.ndarray:
         """(2, M) scores against each domain."""
-        return queries.remember(("domain scores", self), partial(self.inner.domain_scores, queries)).copy()
+        if queries not in self._by_domain:
+            self._by_domain[queries] = self.inner.domain_scores(queries)
+        return self._by_domain[queries].copy()
 
     def domain_self_scores(self) -> np.ndarray:
         """(2, N) leave-one-out scores against each domain."""
         return self._own_by_domain.copy()
+
+    @cached_property
+    def _scores(self) -> WeakKeyDictionary[Queries, np.ndarray]:
+        return WeakKeyDictionary()
+
+    @cached_property
+    def _by_domain(self) -> WeakKeyDictionary[Queries, np.ndarray]:
+        return WeakKeyDictionary()
 
     @cached_property
     def _own(self) -> np.ndarray:
@@ -80,15 +104,15 @@ class Backend(ABC):
     #: Kind of normalization ("bank", "reference", "scores") or name of one, and why it is refused.
     refuses: ClassVar[dict[str, str]] = {}
 
-    #: Metric of the distances that it asks of references; None when it works on vectors.
-    compares_by: str | None = None
-    #: Equal parts of the vector whose distances it asks for separately.
-    segments: int = 1
+    #: How it compares embeddings; None for a backend that works on the vectors themselves.
+    compares_in: Space | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """Metrics whose matrices of whole vectors can be shared with other detectors."""
-        return (self.compares_by,) if self.compares_by and self.segments == 1 else ()
+        return (
+            (self.compares_in.metric,) if self.compares_in is not None and self.compares_in.bands == 1 else ()
+        )
 
     @abstractmethod
     def fit(self, references: References) -> Fitted:

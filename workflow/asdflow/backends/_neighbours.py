@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import Field
 
 from asdflow.backends._base import Backend, Fitted, require_size
+from asdflow.geometry.space import Space
 from asdflow.references.bank import SOURCE, TARGET, Embedded, Queries
-from asdflow.references.references import ByDomain, References
+from asdflow.references.candidates import ByDomain, Candidates
 
 Metric = Annotated[
     Literal["cosine", "euclidean"],
@@ -36,14 +37,9 @@ class NeighbourBackend(Backend):
     bands: int = 1
 
     @property
-    def compares_by(self) -> str:
-        """The metric."""
-        return self.metric
-
-    @property
-    def segments(self) -> int:
-        """Each band."""
-        return self.bands
+    def compares_in(self) -> Space:
+        """The metric, in each band."""
+        return Space(self.metric, self.bands)
 
     @property
     @abstractmethod
@@ -51,7 +47,7 @@ class NeighbourBackend(Backend):
         """Nearest references of each domain that the score looks at."""
 
     @abstractmethod
-    def check(self, references: References) -> None:
+    def check(self, references: Candidates) -> None:
         """Raise ConfigError when the parameters ask for more references than there are."""
 
     @abstractmethod
@@ -59,10 +55,10 @@ class NeighbourBackend(Backend):
         """(bands, M, neighbours) ascending distances by domain, infinite where none is, to (bands, M)."""
 
     def combine(self, scores: np.ndarray, clips: Embedded) -> np.ndarray:
-        """(bands, M) scores of these clips to (M,): the mean of the bands."""
-        return scores.mean(axis=0)
+        """(..., bands, M) scores of these clips to (..., M): the mean of the bands."""
+        return scores.mean(axis=-2)
 
-    def fit(self, references: References) -> Fitted:
+    def fit(self, references: Candidates) -> Fitted:
         """Keep the references; there is nothing to estimate."""
         self.check(references)
         return FittedNeighbours(self, references)
@@ -73,33 +69,34 @@ class FittedNeighbours(Fitted):
     """A neighbour backend and its references."""
 
     backend: NeighbourBackend
-    references: References
+    references: Candidates
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) scores."""
-        return self._score(self._nearest(queries), queries)
+        return self._score(queries)
 
     def self_scores(self) -> np.ndarray:
         """(N,) exact leave-one-out scores: what a clip takes away is left out by number, not by rank."""
-        return self._score(self._nearest(None), self.references.bank)
+        return self._score(self.references.bank)
 
     def domain_scores(self, queries: Queries) -> np.ndarray:
         """(2, M) scores against each domain."""
-        return self._by_domain(self._nearest(queries), queries)
+        return self._score_by_domain(queries)
 
     def domain_self_scores(self) -> np.ndarray:
         """(2, N) exact leave-one-out scores against each domain."""
-        return self._by_domain(self._nearest(None), self.references.bank)
+        return self._score_by_domain(self.references.bank)
 
-    def _nearest(self, queries: Queries | None) -> ByDomain:
-        backend = self.backend
-        return self.references.nearest(queries, backend.compares_by, backend.segments, backend.neighbours)
+    def _score(self, clips: Embedded) -> np.ndarray:
+        return self.backend.combine(self.backend.reduce(self._nearest(clips)), clips)
 
-    def _score(self, nearest: ByDomain, clips: Embedded) -> np.ndarray:
-        return self.backend.combine(self.backend.reduce(nearest), clips)
+    def _score_by_domain(self, clips: Embedded) -> np.ndarray:
+        nearest = self._nearest(clips)
+        scores = np.stack([self.backend.reduce({one: nearest[one]}) for one in (SOURCE, TARGET)])
+        return self.backend.combine(scores, clips)
 
-    def _by_domain(self, nearest: ByDomain, clips: Embedded) -> np.ndarray:
-        return np.stack([self._score({one: nearest[one]}, clips) for one in (SOURCE, TARGET)])
+    def _nearest(self, clips: Embedded) -> ByDomain:
+        return self.references.nearest(clips, self.backend.neighbours)
 
 
 def mean_of_nearest(nearest: ByDomain, k: int, where: str) -> np.ndarray:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
-from asdflow.backends._base import Backend, require_size
+from asdflow.backends._base import Backend, Fitted, require_size
 from asdflow.backends._neighbours import Metric
+from asdflow.geometry.neighbours import nearest
+from asdflow.geometry.space import Space
 from asdflow.references.bank import Queries
+from asdflow.references.recipes import NOBODY
 from asdflow.references.references import References
 
 REFUSES = {
@@ -18,25 +23,36 @@ REFUSES = {
 }
 
 
+Duplicates = Annotated[
+    Literal["distinct", "count"],
+    Field(
+        description="Exact copies in the bank: 'distinct' takes each set of copies for one clip, 'count' "
+        "takes them all: around copies densities have no bounds, and normal clips beside them stand out most."
+    ),
+]
+
+
 class OutlierBackend(Backend):
-    """A backend of the k nearest clips and of theirs. Members have the fields `k` and `metric`."""
+    """A backend of the k nearest clips and of theirs. Members have the fields `k`, `metric`, `duplicates`."""
 
     refuses: ClassVar[dict[str, str]] = REFUSES
     k: int
     metric: Metric
+    duplicates: Duplicates
 
     @property
-    def compares_by(self) -> str:
+    def compares_in(self) -> Space:
         """The metric."""
-        return self.metric
+        return Space(self.metric)
 
     def graph(self, references: References) -> Graph:
-        """Neighbours of the bank's clips. Raises ConfigError when the bank has not k + 1 clips."""
+        """Neighbours of the bank's clips. Raises ConfigError when the bank has not k + 1 that differ."""
         where = f"backend {self.name}"
-        require_size(where, "k", self.k, references.size - 1, "other clips for each clip of the bank")
-        lists = references.neighbours(self.metric, 1, self.k + 1)
-        distances = references.between(self.metric, 1)[0]
-        return Graph(where, self.metric, self.k, distances, lists.index[0], lists.distance[0])
+        if self.duplicates == "distinct":
+            references = references.distinct(self.k + 1)
+        require_size(where, "k", self.k, references.size - 1, "other clips that differ for each of the bank")
+        lists = references.neighbours(self.k + 1)
+        return Graph(references, where, self.k, lists.index[0], lists.distance[0])
 
 
 @dataclass(frozen=True)
@@ -45,25 +61,30 @@ class Graph:
 
     Attributes
     ----------
-    distances : (N, N) float64
-    index, near : (N, k + 1) int and float64
-        Neighbours in ascending order; k columns only where the bank has k + 1 clips.
+    references : References
+        The R clips of the bank that are told apart.
+    where : str
+        What to blame when there are too few clips.
+    k : int
+    index, near : (R, k + 1) int and float64
+        Neighbours in ascending order; k columns only where there are k + 1 clips.
     """
 
+    references: References
     where: str
-    metric: str
     k: int
-    distances: np.ndarray
     index: np.ndarray
     near: np.ndarray
 
+    @property
+    def distances(self) -> np.ndarray:
+        """(R, R) float64, as the bank has them."""
+        return self.references.among()[0]
+
     def of(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
         """(M, k) numbers and distances of the nearest clips, in ascending order."""
-        distances = queries.distances(self.metric)[0]
-        index = np.argpartition(distances, self.k - 1, axis=1)[:, : self.k]
-        near = np.take_along_axis(distances, index, axis=1)
-        order = np.argsort(near, axis=1)
-        return np.take_along_axis(index, order, axis=1), np.take_along_axis(near, order, axis=1)
+        found = nearest(self.references.to(queries)[0], self.k)
+        return found.index, found.distance
 
     def without(self, clips: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest clips of each of `clips` when the clip at the same place of `left_out` is gone.
@@ -84,3 +105,24 @@ class Graph:
         """
         last, next_one = self.near[clips, self.k - 1], self.near[clips, self.k]
         return np.where(self.distances[clips, left_out] <= last, next_one, last)
+
+
+class FittedOutlier(Fitted):
+    """A fitted outlier backend: has a `graph`, and scores a clip of it without that clip."""
+
+    graph: Graph
+
+    @abstractmethod
+    def without(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) exact scores of these clips of the graph, each left out."""
+
+    def self_scores(self) -> np.ndarray:
+        """(N,) exact scores of each clip with regard to the others; a copy of another stays beside it."""
+        references = self.graph.references
+        clips = references.owners[:, 0]
+        alone = np.flatnonzero(clips != NOBODY)
+        if len(alone) == references.bank.size:
+            return self.without(alone)
+        result = self.scores(references.bank.as_queries())
+        result[clips[alone]] = self.without(alone)
+        return result

@@ -11,9 +11,10 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import require_size
 from asdflow.backends._neighbours import Bands, Metric, NeighbourBackend, mean_of_nearest
-from asdflow.covariance.moments import batches
+from asdflow.geometry.linear import blocks
+from asdflow.geometry.space import Space
 from asdflow.references.bank import Embedded
-from asdflow.references.references import ByDomain, References
+from asdflow.references.candidates import ByDomain, Candidates
 
 
 @register("adabeam")
@@ -39,11 +40,11 @@ class AdaBEAM(NeighbourBackend):
     metric: Metric = "cosine"
 
     @property
-    def segments(self) -> int:
-        """Mean and maximum of each band."""
-        return 2 * self.bands
+    def compares_in(self) -> Space:
+        """The metric, in mean and maximum of each band."""
+        return Space(self.metric, 2 * self.bands)
 
-    def check(self, references: References) -> None:
+    def check(self, references: Candidates) -> None:
         """k must not exceed the bank."""
         require_size("backend adabeam", "k", self.k, references.size, "references in the bank")
 
@@ -57,14 +58,15 @@ class AdaBEAM(NeighbourBackend):
         return mean_of_nearest(nearest, self.k, "backend adabeam")
 
     def combine(self, scores: np.ndarray, clips: Embedded) -> np.ndarray:
-        """(2 bands, M) scores, of mean and maximum by turns, to (M,)."""
-        weight = clips.remember(("share of the maximum", self.bands), lambda: self._weight(clips))
-        return (1 - weight) * scores[0::2].mean(axis=0) + weight * scores[1::2].mean(axis=0)
+        """(..., 2 bands, M) scores, of mean and maximum by turns, to (..., M)."""
+        weight = self._weight(clips)
+        of_mean, of_maximum = (scores[..., part::2, :].mean(axis=-2) for part in (0, 1))
+        return (1 - weight) * of_mean + weight * of_maximum
 
     def _weight(self, clips: Embedded) -> np.ndarray:
         """(M,) share of the maximum."""
         result, width = np.empty(clips.size), clips.dimensions // (2 * self.bands)
-        for rows in batches(np.arange(clips.size), clips.dimensions):
+        for rows in blocks(clips.size):
             halves = clips.vectors[rows].astype(np.float64).reshape(-1, self.bands, 2, width)
             mean, peak = halves[:, :, 0], halves[:, :, 1]
             change, level = (np.sqrt(np.einsum("mbd,mbd->mb", part, part)) for part in (peak - mean, mean))

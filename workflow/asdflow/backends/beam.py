@@ -11,7 +11,7 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import require_size
 from asdflow.backends._neighbours import Bands, Metric, NeighbourBackend, mean_of_nearest
-from asdflow.references.references import ByDomain, References
+from asdflow.references.candidates import ByDomain, Candidates
 
 
 @register("beam")
@@ -32,7 +32,7 @@ class BEAM(NeighbourBackend):
     k: Annotated[int, Field(ge=1, description="Neighbours averaged in each band.")] = 1
     metric: Metric = "cosine"
 
-    def check(self, references: References) -> None:
+    def check(self, references: Candidates) -> None:
         """k must not exceed the bank."""
         require_size("backend beam", "k", self.k, references.size, "references in the bank")
 

@@ -11,10 +11,12 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._neighbours import mean_of_nearest
-from asdflow.references.bank import Queries
-from asdflow.references.density import MEAN, Nearest
-from asdflow.references.density_references import DenseReferences
-from asdflow.references.references import References
+from asdflow.backends._outlier import Duplicates
+from asdflow.geometry.space import Space
+from asdflow.references.bank import Embedded, Queries
+from asdflow.references.density import MEAN, NeighbourDensity, looked_up
+from asdflow.references.references import References, Scaling
+from asdflow.references.scaled import ScaledReferences
 
 
 @register("csls")
@@ -28,12 +30,12 @@ class CSLS(Backend):
     Source: Lample et al., "Word translation without parallel data" (ICLR 2018), equation 7 (Conneau et al.
     there); without r(x) in anomaly detection, where it would cancel what is looked for.
 
-    Degenerate input: k needs k + 1 references (ConfigError). Copies count as often as they occur. Self-scores
-    are exact; where k reaches all others, r is over one fewer.
+    Degenerate input: k needs k + 1 references (ConfigError). By default a set of exact copies is one
+    reference (`duplicates`). Self-scores are exact; where k reaches all others, r is over one fewer.
     """
 
     by_domain: ClassVar[bool] = True
-    compares_by: ClassVar[str] = "cosine"
+    compares_in: ClassVar[Space] = Space("cosine")
     refuses: ClassVar[dict[str, str]] = {
         "reference": "it already subtracts how similar the surroundings of a reference are",
         "bank": "the similarity among interpolated or averaged clips is set by their number, not by the data",
@@ -41,26 +43,24 @@ class CSLS(Backend):
 
     k: Annotated[int, Field(ge=1, description="Neighbours whose similarity is averaged.")] = 10
     query_term: Annotated[bool, Field(description="Add the mean similarity of the clip itself.")] = False
+    duplicates: Duplicates = "distinct"
 
     def fit(self, references: References) -> Fitted:
         """Mean similarity of every reference to its neighbours."""
-        rule = Nearest(MEAN, self.k, "backend csls", "k")
-        density = rule.of(references, "cosine", 1)
-        return FittedCSLS(self, references, DenseReferences(references, Scaling(), density))
+        if self.duplicates == "distinct":
+            references = references.distinct(looked_up(self.k, references))
+        density = NeighbourDensity(references, MEAN, self.k, "backend csls", "k")
+        return FittedCSLS(self, references, ScaledReferences(references, LocalScaling(), density))
 
 
-class Scaling:
-    """With d = (1 - cos) / 2: -(2 cos - r) = 4 d - 2 rho - 1, rho the mean distance of a reference."""
+class LocalScaling:
+    """With d = (1 - cos) / 2: -(2 cos - r) = d / 0.25 - (2 rho + 1), rho the mean distance of a reference."""
 
     name, duplicates, self_density = "csls", "count", "held_out"
 
-    def apply(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
-        """Negative scaled similarity."""
-        return 4 * distances - 2 * density - 1
-
-    def affine(self, density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same."""
-        return np.full_like(density, 4.0), 2 * density + 1
+    def scaling(self, density: np.ndarray) -> Scaling:
+        """Divisor and offset of a distance."""
+        return np.full_like(density, 0.25), 2 * density + 1
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class FittedCSLS(Fitted):
 
     backend: CSLS
     references: References
-    scaled: References
+    scaled: ScaledReferences
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) scores."""
@@ -85,16 +85,11 @@ class FittedCSLS(Fitted):
 
     def domain_self_scores(self) -> np.ndarray:
         """(domains, N) exact leave-one-out scores against each domain."""
-        return self._score(None)
+        return self._score(self.references.bank)
 
-    def _score(self, clips: Queries | None) -> np.ndarray:
-        nearest = self.scaled.nearest(clips, "cosine", 1, 1)
+    def _score(self, clips: Embedded) -> np.ndarray:
+        nearest, k = self.scaled.nearest(clips, 1), self.backend.k
         result = np.stack([values[0, :, 0] for _, values in sorted(nearest.items())])
         if self.backend.query_term:
-            k = self.backend.k
-            result = (
-                result
-                + 1
-                - 2 * mean_of_nearest(self.references.nearest(clips, "cosine", 1, k), k, "backend csls")[0]
-            )
+            result += 1 - 2 * mean_of_nearest(self.references.nearest(clips, k), k, "backend csls")[0]
         return result

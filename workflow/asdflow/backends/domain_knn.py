@@ -13,7 +13,7 @@ from asdflow.backends._base import require_both_domains, require_size
 from asdflow.backends._neighbours import Metric, NeighbourBackend
 from asdflow.foundation.errors import ConfigError
 from asdflow.references.bank import SOURCE, TARGET
-from asdflow.references.references import ByDomain, References
+from asdflow.references.candidates import ByDomain, Candidates
 
 
 @register("domain_knn")
@@ -36,7 +36,7 @@ class DomainKNN(NeighbourBackend):
     k_target: Annotated[int, Field(ge=1, description="Target neighbours averaged.")] = 1
     metric: Metric = "cosine"
 
-    def check(self, references: References) -> None:
+    def check(self, references: Candidates) -> None:
         """Both domains, each with its k."""
         require_both_domains("backend domain_knn", references.domain)
         for domain, k, name in ((SOURCE, self.k_source, "source"), (TARGET, self.k_target, "target")):

@@ -11,8 +11,8 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import Fitted, require_size
 from asdflow.backends._neighbours import Metric, NeighbourBackend, mean_of_nearest
-from asdflow.references.indexes import IndexedReferences, Kind
-from asdflow.references.references import ByDomain, References
+from asdflow.references.candidates import ByDomain, Candidates
+from asdflow.references.indexes import IndexedClips, Kind
 
 
 @register("knn")
@@ -55,13 +55,13 @@ class KNN(NeighbourBackend):
         """An index makes no use of distances that are known."""
         return super().metrics if self.index == "exact" else ()
 
-    def fit(self, references: References) -> Fitted:
+    def fit(self, references: Candidates) -> Fitted:
         """Keep the references, behind an index on request."""
         if self.index != "exact":
-            references = IndexedReferences(references.bank, self.index, self.probes)
+            references = IndexedClips(references.bank, self.metric, self.index, self.probes)
         return super().fit(references)
 
-    def check(self, references: References) -> None:
+    def check(self, references: Candidates) -> None:
         """k must not exceed the bank."""
         require_size("backend knn", "k", self.k, references.size, "references in the bank")
 

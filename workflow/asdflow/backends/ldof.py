@@ -11,7 +11,7 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import Fitted
 from asdflow.backends._neighbours import Metric
-from asdflow.backends._outlier import Graph, OutlierBackend
+from asdflow.backends._outlier import Duplicates, FittedOutlier, Graph, OutlierBackend
 from asdflow.references.bank import Queries
 from asdflow.references.references import References
 
@@ -28,12 +28,14 @@ class LDOF(OutlierBackend):
 
     Source: Zhang, Hutter & Jin, PAKDD 2009, definitions 1 to 3, with the Euclidean distance.
 
-    Degenerate input: neighbours that are all copies of one clip have inner distance 0; the factor is then
-    taken relative to 1e-12. k larger than the bank is a ConfigError. Self-scores are exact.
+    Degenerate input: by default a set of exact copies is one clip (`duplicates`); otherwise neighbours that
+    are all copies have inner distance 0, and the factor is relative to 1e-12. k larger than the bank is a
+    ConfigError. Self-scores are exact.
     """
 
     k: Annotated[int, Field(ge=2, description="Neighbours.")] = 16
     metric: Metric = "euclidean"
+    duplicates: Duplicates = "distinct"
 
     def fit(self, references: References) -> Fitted:
         """Neighbours of the bank."""
@@ -41,7 +43,7 @@ class LDOF(OutlierBackend):
 
 
 @dataclass(frozen=True)
-class FittedLDOF(Fitted):
+class FittedLDOF(FittedOutlier):
     """Neighbours."""
 
     graph: Graph
@@ -50,12 +52,12 @@ class FittedLDOF(Fitted):
         """(M,) factors."""
         return self._factor(*self.graph.of(queries))
 
-    def self_scores(self) -> np.ndarray:
-        """(N,) exact factors: a clip is not among its own neighbours."""
+    def without(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) exact factors: a clip is not among its own neighbours."""
         k = self.graph.k
-        return self._factor(self.graph.index[:, :k], self.graph.near[:, :k])
+        return self._factor(self.graph.index[rows, :k], self.graph.near[rows, :k])
 
     def _factor(self, index: np.ndarray, near: np.ndarray) -> np.ndarray:
-        k = self.graph.k
-        inner = self.graph.distances[index[:, :, None], index[:, None, :]].sum(axis=(1, 2)) / (k * (k - 1))
+        k, distances = self.graph.k, self.graph.distances
+        inner = distances[index[:, :, None], index[:, None, :]].sum(axis=(1, 2)) / (k * (k - 1))
         return near.mean(axis=1) / np.maximum(inner, GUARD)

@@ -11,14 +11,14 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import Fitted
 from asdflow.backends._neighbours import Metric
-from asdflow.backends._outlier import Graph, OutlierBackend
+from asdflow.backends._outlier import Duplicates, FittedOutlier, Graph, OutlierBackend
 from asdflow.references.bank import Queries
 from asdflow.references.references import References
 
 #: Added to a mean reachability distance, as in scikit-learn, so that copies have a finite density.
 GUARD = 1e-10
 #: Numbers of one batch of neighbours of neighbours.
-BATCH = 2**22
+SECOND = 2**22
 
 
 @register("lof")
@@ -34,12 +34,14 @@ class LOF(OutlierBackend):
     `-LocalOutlierFactor(novelty=True).score_samples` (the ratio does not depend on the scale of the cosine
     distance). k 8 and 16 in Wilkinghoff et al. (2025).
 
-    Degenerate input: the guard 1e-10 keeps densities of copies finite. k larger than N - 1 is a ConfigError,
-    k = N - 1 leaves no self-scores. Self-scores are exact: k-distances and densities are without the clip.
+    Degenerate input: beside k copies of one clip lrd is 1e10, and a normal clip there scores 1e7: by default
+    a set of exact copies is one clip (`duplicates`). k larger than N - 1 is a ConfigError, k = N - 1 leaves
+    no self-scores. Self-scores are exact: k-distances and densities are without the clip.
     """
 
     k: Annotated[int, Field(ge=1, description="Neighbours.")] = 16
     metric: Metric = "cosine"
+    duplicates: Duplicates = "distinct"
 
     def fit(self, references: References) -> Fitted:
         """Neighbours and local reachability densities of the bank."""
@@ -50,8 +52,8 @@ class LOF(OutlierBackend):
 
 
 @dataclass(frozen=True)
-class FittedLOF(Fitted):
-    """Neighbours and (N,) densities."""
+class FittedLOF(FittedOutlier):
+    """Neighbours and (R,) densities."""
 
     graph: Graph
     density: np.ndarray
@@ -63,12 +65,11 @@ class FittedLOF(Fitted):
         own = 1.0 / (np.maximum(reach[index], near).mean(axis=1) + GUARD)
         return self.density[index].mean(axis=1) / own
 
-    def self_scores(self) -> np.ndarray:
-        """(N,) exact factors of each clip with regard to the others."""
-        size, k = len(self.density), self.graph.k
-        step = max(1, BATCH // k**2)
-        parts = [self._without(np.arange(start, min(start + step, size))) for start in range(0, size, step)]
-        return np.concatenate(parts)
+    def without(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) exact factors, some at a time."""
+        step = max(1, SECOND // self.graph.k**2)
+        parts = [self._without(rows[start : start + step]) for start in range(0, len(rows), step)]
+        return np.concatenate([np.zeros(0), *parts])
 
     def _without(self, clips: np.ndarray) -> np.ndarray:
         graph = self.graph

@@ -12,7 +12,7 @@ from pydantic import Field
 from asdflow.backends import register
 from asdflow.backends._base import Fitted
 from asdflow.backends._neighbours import Metric
-from asdflow.backends._outlier import Graph, OutlierBackend
+from asdflow.backends._outlier import Duplicates, FittedOutlier, Graph, OutlierBackend
 from asdflow.references.bank import Queries
 from asdflow.references.references import References
 
@@ -32,12 +32,14 @@ class LoOP(OutlierBackend):
     Source: Kriegel et al., CIKM 2009, with the Euclidean distance and extent 3. The probability saturates at
     1 and at 0, where it ranks no more; the factor does not, so it is the default.
 
-    Degenerate input: neighbours that are all copies have pdist 0; it is taken as 1e-12. k larger than N - 1
-    is a ConfigError, k = N - 1 leaves no self-scores. Self-scores are exact, nPLOF included.
+    Degenerate input: by default a set of exact copies is one clip (`duplicates`); otherwise neighbours that
+    are all copies have pdist 0, which is taken as 1e-12. k larger than N - 1 is a ConfigError, k = N - 1
+    leaves no self-scores. Self-scores are exact, nPLOF included.
     """
 
     k: Annotated[int, Field(ge=1, description="Neighbours.")] = 16
     metric: Metric = "euclidean"
+    duplicates: Duplicates = "distinct"
     score: Annotated[
         Literal["factor", "probability"], Field(description="PLOF, or the probability made of it.")
     ] = "factor"
@@ -50,8 +52,8 @@ class LoOP(OutlierBackend):
 
 
 @dataclass(frozen=True)
-class FittedLoOP(Fitted):
-    """Neighbours and (N,) root mean squares of their distances; `extent` cancels in PLOF."""
+class FittedLoOP(FittedOutlier):
+    """Neighbours and (R,) root mean squares of their distances; `extent` cancels in PLOF."""
 
     backend: LoOP
     graph: Graph
@@ -66,9 +68,8 @@ class FittedLoOP(Fitted):
         bank = _factor(self.spread, self.spread[self.graph.index[:, : self.graph.k]])
         return self._probability(factor, np.full(len(factor), _rms(bank)))
 
-    def self_scores(self) -> np.ndarray:
-        """(N,) exact factors or probabilities of each clip with regard to the others."""
-        clips = np.arange(len(self.spread))
+    def without(self, clips: np.ndarray) -> np.ndarray:
+        """(n,) exact factors or probabilities."""
         index, near = self.graph.without(clips, clips)
         _, second = self.graph.without(index, np.broadcast_to(clips[:, None], index.shape))
         factor = _factor(_rms(near), _rms(second))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -11,17 +10,17 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_both_domains
-from asdflow.covariance.axes import Spectrum, of_references, spectrum
-from asdflow.covariance.points import Points
-from asdflow.covariance.shrinkage import Covariance, covariance, left_out, own_distances
-from asdflow.references.bank import SOURCE, TARGET, Bank, Queries
-from asdflow.references.mixtures import plain
-from asdflow.references.references import References, of_bank
-
-#: Target clips that are taken out of the axes of a bank, at most; beyond, the source clips have their own.
-FEW = 32
-#: Least share of a variance that may be left where target clips are taken out: as many digits are lost.
-MARGIN = 1e-4
+from asdflow.covariance.axes import (
+    Spectrum,
+    axes_of_clips,
+    owning_several,
+    principal_axes,
+    source_axes,
+    turned,
+)
+from asdflow.covariance.shrinkage import Covariance, covariance, distance_without, left_out
+from asdflow.references.bank import SOURCE, TARGET, Queries
+from asdflow.references.references import References
 
 
 @register("mahalanobis")
@@ -70,52 +69,14 @@ class Mahalanobis(Backend):
     def fit(self, references: References) -> Fitted:
         """Estimate mean and covariance."""
         if self.variant == "pooled":
-            axes = of_references(references)
+            axes = principal_axes(references)
             return FittedPooled(axes, covariance(axes), references)
         require_both_domains("backend mahalanobis (selective)", references.domain)
         bank = references.bank
-        source = np.flatnonzero(bank.domain == SOURCE)
-        axes = bank.remember("source spectrum", lambda: _of_source(bank, source))
-        target = np.flatnonzero(references.domain == TARGET)
-        recipe = plain(references).take(target)
-        return FittedSelective(
-            bank, axes, covariance(axes), Means(bank, recipe.matrix(bank.size), recipe.owners)
-        )
-
-
-def _of_source(bank: Bank, source: np.ndarray) -> Spectrum:
-    """Axes of the source clips: those of the bank less its few target clips, where no digits are lost so."""
-    if bank.size - len(source) <= FEW:
-        axes = of_references(of_bank(bank)).part(source)
-        if covariance(axes).margin > MARGIN:
-            return axes
-    return spectrum(bank, source)
-
-
-@dataclass(frozen=True)
-class Means:
-    """Means of the target references, all of them or those that remain without a clip, by their weights.
-
-    Attributes
-    ----------
-    bank : Bank
-    weights : (T, N) float64
-        Of the clips in each target reference.
-    owners : (T, P) int
-    """
-
-    bank: Bank
-    weights: np.ndarray
-    owners: np.ndarray
-
-    def full(self) -> np.ndarray:
-        """(1, N) weights of the clips in the mean of all."""
-        return self.weights.mean(axis=0, keepdims=True)
-
-    def without(self, clips: np.ndarray) -> np.ndarray:
-        """(n, N) weights of the clips in the mean that remains without each of these; 0 where none does."""
-        kept = np.array([~(self.owners == clip).any(axis=1) for clip in clips], dtype=np.float64)
-        return kept @ self.weights / np.maximum(kept.sum(axis=1, keepdims=True), 1)
+        clips, source = axes_of_clips(bank), source_axes(bank)
+        recipe = references.recipe.take(np.flatnonzero(references.domain == TARGET))
+        target = Target(recipe.matrix(bank.size) @ clips.coordinates, recipe.owners)
+        return FittedSelective(clips, source, covariance(source), bank.domain, target)
 
 
 @dataclass(frozen=True)
@@ -128,22 +89,54 @@ class FittedPooled(Fitted):
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) squared distances."""
-        points = Points(self.references.bank, queries)
-        return self.covariance.squared_length(*self.axes.project(points))
+        return self.covariance.squared_length(*self.axes.project(queries))
 
     def self_scores(self) -> np.ndarray:
-        """(N,) exact: every estimate is made without the clip."""
-        return own_distances(self.axes, self.references.owners, self.references.bank.size)
+        """(N,) exact: every estimate is made without the clip.
+
+        A clip that is one reference is an update of rank one. One that several are made of is a plain refit:
+        there are few of them, the target clips of SMOTE.
+        """
+        clips = self.references.bank.size
+        result = left_out(self.axes, clips).own_distance()
+        for clip, rows in owning_several(self.references):
+            result[clip] = distance_without(self.axes, rows, self.axes.coordinates[clip])
+        return result
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target references.
+
+    Attributes
+    ----------
+    points : (T, r) float64
+        In the axes of the bank.
+    owners : (T, P) int
+    """
+
+    points: np.ndarray
+    owners: np.ndarray
+
+    def means_without(self, clips: np.ndarray) -> np.ndarray:
+        """(n, r) means of those that remain without each of these clips; infinite where none does."""
+        result = np.full((len(clips), self.points.shape[1]), np.inf)
+        for row, clip in enumerate(clips):
+            kept = ~(self.owners == clip).any(axis=1)
+            if kept.any():
+                result[row] = self.points[kept].mean(axis=0)
+        return result
 
 
 @dataclass(frozen=True)
 class FittedSelective(Fitted):
-    """Axes and covariance of the source clips, and the means of the target references."""
+    """Axes of the bank, axes and covariance of its source clips within them, and the target references."""
 
-    bank: Bank
-    axes: Spectrum
+    clips: Spectrum
+    source: Spectrum
     covariance: Covariance
-    target: Means
+    domain: np.ndarray
+    target: Target
 
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) the smaller of the two squared distances."""
@@ -155,39 +148,27 @@ class FittedSelective(Fitted):
 
     def domain_scores(self, queries: Queries) -> np.ndarray:
         """(2, M) squared distances to the source mean and to the target mean."""
-        points = Points(self.bank, queries)
-        along, beside = self.axes.project(points)
-        to_source = self.covariance.squared_length(along, beside)
-        mean, offset, _ = self._full_mean
-        return np.stack([to_source, self._from(points, along, mean, offset)])
-
-    @cached_property
-    def _full_mean(self) -> tuple[Points, np.ndarray, np.ndarray]:
-        """Mean of all target references, its (1, r) coordinates, its (1,) squared distance from the span."""
-        mean = Points(self.bank, weights=self.target.full())
-        return mean, *self.axes.project(mean)
+        points, beside = self.clips.project(queries)
+        means = self.source.project.mean, self.target.points.mean(axis=0)
+        return np.stack([self._squared_length(points - mean, beside) for mean in means])
 
     def domain_self_scores(self) -> np.ndarray:
         """(2, N) exact: infinite to the target mean for the only target clip."""
-        source, target = (np.flatnonzero(self.bank.domain == one) for one in (SOURCE, TARGET))
-        clips = Points(self.bank, weights=np.eye(self.bank.size)[target])
-        means = Points(self.bank, weights=self.target.without(target))
-        left_alone = ~means.weights.any(axis=1)
-        along, beside = self.axes.project(clips)
-        _, to_mean, off_mean = self._full_mean
-        left = left_out(self.axes)
-        result = np.empty((2, self.bank.size))
+        source, target = (np.flatnonzero(self.domain == one) for one in (SOURCE, TARGET))
+        source_mean, target_mean = self.source.project.mean, self.target.points.mean(axis=0)
+        offset, lost = turned((target_mean - source_mean)[None], self.source.project.axes)
+        left = left_out(self.source)
+        result = np.full((2, len(self.domain)), np.inf)
         result[0, source] = left.own_distance()
-        result[1, source] = left.distance_from(to_mean[0], float(off_mean[0]))
-        result[0, target] = self.covariance.squared_length(along, beside)
-        result[1, target] = self._from(clips, along, means, self.axes.project(means)[0])
-        result[1, target[left_alone]] = np.inf
+        result[1, source] = left.distance_from(offset[0], float(lost[0]))
+        result[0, target] = self._squared_length(self.clips.coordinates[target] - source_mean)
+        means = self.target.means_without(target)
+        others = np.isfinite(means).all(axis=1)
+        away = self.clips.coordinates[target[others]] - means[others]
+        result[1, target[others]] = self._squared_length(away)
         return result
 
-    def _from(self, points: Points, along: np.ndarray, means: Points, offset: np.ndarray) -> np.ndarray:
-        """(M,) squared Mahalanobis lengths of points from means (one each or one), both projected."""
-        away = along - offset
-        if self.axes.full:
-            return self.covariance.squared_length(away, np.zeros(len(away)))
-        lost = points.square_from(means) - np.square(away).sum(axis=1)
-        return self.covariance.squared_length(away, np.maximum(lost, 0.0))
+    def _squared_length(self, away: np.ndarray, beside: np.ndarray | float = 0.0) -> np.ndarray:
+        """(M,) squared Mahalanobis lengths of (M, r) vectors in the axes of the bank and what lies beside."""
+        along, lost = turned(away, self.source.project.axes)
+        return self.covariance.squared_length(along, lost + beside)

@@ -10,13 +10,11 @@ from pydantic import Field
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
-from asdflow.covariance.axes import Missing, Spectrum, of_references
-from asdflow.covariance.downdate import Cut, poles
-from asdflow.covariance.points import Points
-from asdflow.covariance.removal import Removal
+from asdflow.covariance.axes import Spectrum, owning_several, principal_axes
+from asdflow.covariance.removal import Cut, poles
 from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.references.bank import Queries
-from asdflow.references.references import NOBODY, References
+from asdflow.references.references import References
 
 
 @register("pca_residual")
@@ -32,7 +30,8 @@ class PCAResidual(Backend):
 
     In-sample residuals shrink to 0 as q approaches N - 1, so self-scores are exact leave-one-out: mean, axes
     and, with `variance`, q are those without the clip. The new eigenvalues are roots of the secular equation
-    of a rank-one update, so no decomposition is repeated.
+    of a rank-one update, so no decomposition is repeated, but for a clip that several references are made of
+    (the target clips of SMOTE).
 
     Degenerate input: constant features are harmless; a bank without spread is a DataError; a rank that leaves
     no residual but rounding when a clip is left out (rank > N - 2, or as many axes as the bank varies along,
@@ -66,7 +65,7 @@ class PCAResidual(Backend):
 
     def fit(self, references: References) -> Fitted:
         """Find the principal axes."""
-        axes = of_references(references)
+        axes = principal_axes(references)
         spanned = len(axes.scatter)
         most = min(references.size - 2, axes.dimensions - 1, spanned - 1)
         if self.rank is not None and self.rank > most:
@@ -96,7 +95,7 @@ class FittedPCAResidual(Fitted):
     def scores(self, queries: Queries) -> np.ndarray:
         """(M,) squared residuals."""
         kept = self.backend.kept(self.axes.scatter, self.axes.scatter.sum())
-        coordinates, beside = self.axes.project(Points(self.references.bank, queries))
+        coordinates, beside = self.axes.project(queries)
         return np.square(coordinates[:, kept:]).sum(axis=1) + beside
 
     def self_scores(self) -> np.ndarray:
@@ -108,33 +107,16 @@ class FittedPCAResidual(Fitted):
                 f"leaves {size - 1} clip(s) when one is left out, which span no subspace",
                 "Give three clips or more.",
             )
-        owners, clips = self.references.owners, self.references.bank.size
-        owned = np.bincount(owners[owners != NOBODY], minlength=clips)
-        result = np.empty(clips)
-        single, several = np.flatnonzero(owned == 1), np.flatnonzero(owned != 1)
-        result[single] = self._residuals(axes.coordinates[single]) * (size / (size - 1)) ** 2
-        number = self.backend.kept(axes.scatter, axes.scatter.sum())
-        for clip in several:
-            rows = np.flatnonzero((owners == clip).any(axis=1))
-            result[clip], number = self._without(axes.without(rows), axes.coordinates[clip], number)
+        result = self._residuals(axes.coordinates[: self.references.bank.size])
+        result *= (size / (size - 1)) ** 2
+        for clip, rows in owning_several(self.references):
+            mean, scatter = axes.without(rows)
+            values, remaining = np.linalg.eigh(scatter)
+            values = np.maximum(values[::-1], 0.0)
+            kept = self.backend.kept(values, values.sum())
+            rest = remaining[:, : len(values) - kept].T @ (axes.coordinates[clip] - mean)
+            result[clip] = np.square(rest).sum()
         return np.maximum(result, 0.0)
-
-    def _without(self, missing: Missing, point: np.ndarray, number: int) -> tuple[float, int]:
-        """Squared residual of a point in the span from the subspace of the references but some, and its axes.
-
-        `number` is where the search for how many axes are kept begins.
-        """
-        n = self.axes.size - len(missing.rows)
-        left = Removal(self.axes.scatter, missing.removed)
-        low, high = 0, len(self.axes.scatter) + 1  # too few axes, and enough
-        while True:
-            lost, kept, smallest = left.behind(point + missing.shift / n, number)
-            step = int(self._step(Cut(lost, np.array(kept), np.array(smallest)), np.array(left.trace)))
-            low, high = (number, high) if step > 0 else (low, number)
-            if step == 0 or high - low <= 1:
-                return lost, number
-            short = abs(self.backend.variance * left.trace - kept)
-            number = min(max(number + step * max(1, int(short / smallest)), low + 1), high - 1)
 
     def _residuals(self, coordinates: np.ndarray) -> np.ndarray:
         """(n,) squared residuals of these clips, as they lie in the axes, from the subspace of the others."""

@@ -12,9 +12,11 @@ from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted
 from asdflow.backends._neighbours import Bands, Metric
 from asdflow.foundation.errors import ConfigError
+from asdflow.geometry.space import Space
 from asdflow.references.bank import SOURCE, TARGET, Queries
-from asdflow.references.density import MEAN, Density, Nearest, mean_of_finite
-from asdflow.references.references import NOBODY, References
+from asdflow.references.density import MEAN, Density, NeighbourDensity
+from asdflow.references.recipes import NOBODY
+from asdflow.references.references import References
 
 #: Distances of exact copies are taken as this, so that their logarithm is finite.
 GUARD = 1e-12
@@ -59,14 +61,9 @@ class VarianceMinimisation(Backend):
     ] = "held_out"
 
     @property
-    def compares_by(self) -> str:
-        """The metric."""
-        return self.metric
-
-    @property
-    def segments(self) -> int:
-        """Each band."""
-        return self.bands
+    def compares_in(self) -> Space:
+        """The metric, in each band."""
+        return Space(self.metric, self.bands)
 
     def scaled(self, distances: np.ndarray) -> np.ndarray:
         """Distances, or their logarithms."""
@@ -74,7 +71,7 @@ class VarianceMinimisation(Backend):
 
     def fit(self, references: References) -> Fitted:
         """Densities, and alpha of every band."""
-        references = references.distinct(self.metric, self.bands)
+        references = references.distinct()
         where = "backend variance_minimisation"
         if references.size < 3:
             raise ConfigError(
@@ -82,9 +79,8 @@ class VarianceMinimisation(Backend):
                 f"has {references.size} clips that differ, too few to estimate alpha from",
                 "Give a larger bank, or choose backend knn.",
             )
-        rule = Nearest(MEAN, self.k, where, "k")
-        density = rule.of(references, self.metric, self.bands)
-        lists = references.neighbours(self.metric, self.bands, self.k + 2)
+        density = NeighbourDensity(references, MEAN, self.k, where, "k")
+        lists = references.neighbours(self.k + 2)
         pairs = [
             Pairs(self, lists.index[band], lists.distance[band], density.full[band])
             for band in range(self.bands)
@@ -135,7 +131,7 @@ class Pairs:
         if self.backend.pairs == "held_out":
             out |= index == rows[:, None]
         left = np.sort(np.where(out, np.inf, near), axis=1)[:, : self.backend.k]
-        b = mean_of_finite(left)
+        b = MEAN.full(left)
         return self.backend.scaled(d), self.backend.scaled(np.where(np.isnan(b), GUARD, b))
 
     def _moments(self, d: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -182,13 +178,13 @@ class FittedVarianceMinimisation(Fitted):
 
     def _changed(self, queries: Queries) -> np.ndarray:
         """(bands, M, R)."""
-        distances = self.references.to(queries, self.backend.metric, self.backend.bands)
+        distances = self.references.to(queries)
         alpha = np.array([pairs.alpha for pairs in self.pairs])[:, None, None]
         return self.backend.scaled(distances) - alpha * self.backend.scaled(self.density.full[:, None, :])
 
     def _left_out(self) -> np.ndarray:
         """(bands, N, R), infinite to references that a clip takes away."""
-        distances = self.references.left_out(self.backend.metric, self.backend.bands)
+        distances = self.references.left_out()
         alpha = np.repeat([[pairs.alpha] for pairs in self.pairs], len(distances[0]), axis=1)
         rows = np.flatnonzero(self.references.owners[:, 0] != NOBODY)
         for band, pairs in enumerate(self.pairs):

@@ -6,50 +6,33 @@ covariance backend needs afterwards happens in the coordinates of the axes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
-from asdflow.covariance.points import Points
 from asdflow.foundation.errors import DataError
+from asdflow.foundation.memory import kept
 from asdflow.geometry.linear import product, row_dots
-from asdflow.geometry.neighbours import as_slice
-from asdflow.references.bank import Bank
-from asdflow.references.mixtures import MixedReferences
-from asdflow.references.recipes import Recipe
+from asdflow.references.bank import SOURCE, Bank, Queries
 from asdflow.references.references import References
 
 #: Axes whose scatter is below this share of the largest are noise of the decomposition.
 NOISE = 1e-13
 
 
-#: Points to their coordinates (M, r), and their squared distance (M,) from the span.
-Projection = Callable[[Points], tuple[np.ndarray, np.ndarray]]
+class Projection(Protocol):
+    """Clips to be scored to their coordinates (M, r), and their squared distances (M,) from the span."""
 
-
-@dataclass(frozen=True)
-class Missing:
-    """Vectors that are taken away from those of a spectrum.
-
-    Attributes
-    ----------
-    rows : (m,) int
-    shift : (r,) float64
-        Their sum.
-    removed : (p, r) float64
-        U: the scatter that remains, about the mean that remains, is diag(scatter) - U^T U.
-    """
-
-    rows: np.ndarray
-    shift: np.ndarray
-    removed: np.ndarray
+    def __call__(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates and squared distances."""
 
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Axes of R vectors around their mean, or axes in which their scatter is diagonal but for few vectors.
+    """Axes of R vectors around their mean.
 
     Attributes
     ----------
@@ -59,19 +42,13 @@ class Spectrum:
         Z in the axes.
     dimensions : int
         Dimensions D of the space.
-    projection : callable
-    removed : (p, r) float64, or None
-        U where Z^T Z = diag(scatter) - U^T U: the vectors are a `part` of those whose axes these are.
-    recipe : Recipe, or None
-        How the vectors are mixed from the first of them, which are the bank's clips; None: these are all.
+    project : Projection
     """
 
     scatter: np.ndarray
     coordinates: np.ndarray
     dimensions: int
-    projection: Projection
-    removed: np.ndarray | None = None
-    recipe: Recipe | None = None
+    project: Projection
 
     @property
     def size(self) -> int:
@@ -83,172 +60,159 @@ class Spectrum:
         """The axes span the whole space."""
         return len(self.scatter) == self.dimensions
 
-    def project(self, points: Points) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates (M, r) of points, and squared distances (M,) from the span; not to be written to."""
-        if points.queries is None:
-            return self.projection(points)
-        return points.queries.remember(("projected", self), lambda: self.projection(points))
-
     @cached_property
     def squares(self) -> np.ndarray:
         """(R,) squared distances from the mean."""
         return row_dots(self.coordinates, self.coordinates)
 
-    def without(self, rows: np.ndarray) -> Missing:
-        """What is missing without some of the vectors; backends share it."""
-        key = rows.tobytes()
-        if key not in self._missing:
-            self._missing[key] = self._found_missing(rows)
-        return self._missing[key]
-
-    @cached_property
-    def _missing(self) -> dict[bytes, Missing]:
-        return {}
-
-    def _found_missing(self, rows: np.ndarray) -> Missing:
-        left = self.size - len(rows)
-        if self.recipe is None:
-            gone = self.coordinates[rows]
-            shift = gone.sum(axis=0)
-            return Missing(rows, shift, np.concatenate([gone, shift[None] / np.sqrt(left)]))
-        # However many they are, they are made of few clips.
-        weights = self.recipe.take(rows).matrix(int(self.recipe.parents.max()) + 1)
-        used = np.flatnonzero(weights.any(axis=0))
-        weights, clips = weights[:, used], self.coordinates[used]
-        total = weights.sum(axis=0)
-        square, axes = np.linalg.eigh(weights.T @ weights + np.outer(total, total) / left)
-        kept = square > 1e-14 * square[-1]
-        return Missing(rows, total @ clips, (axes[:, kept] * np.sqrt(square[kept])).T @ clips)
-
-    def part(self, rows: np.ndarray) -> Spectrum:
-        """Of some of the vectors, around their own mean, in these axes."""
-        missing = self.without(np.delete(np.arange(self.size), rows))
-        mean = -missing.shift / len(rows)  # all vectors sum to zero
-
-        def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
-            along, beside = self.project(points)
-            return along - mean, beside
-
-        return Spectrum(
-            self.scatter, self.coordinates[rows] - mean, self.dimensions, project, missing.removed
-        )
+    def without(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(r,) mean of the vectors that remain without some, and their (r, r) scatter about it."""
+        gone, left = self.coordinates[rows], self.size - len(rows)
+        mean = -gone.sum(axis=0) / left  # all vectors sum to zero
+        scatter = -(gone.T @ gone) - left * np.outer(mean, mean)
+        scatter[np.diag_indices_from(scatter)] += self.scatter
+        return mean, scatter
 
 
-def of_references(references: References) -> Spectrum:
-    """Axes of references; detectors share them."""
-    bank = references.bank
-    whole = bank.remember("spectrum", lambda: spectrum(bank)) if bank.size > 1 else None
-    if isinstance(references, MixedReferences) and whole is not None:
-        return references.remember("spectrum", lambda: _mixed(whole, references))
-    return whole if whole is not None else spectrum(bank)
+@dataclass(frozen=True, eq=False)
+class FromVectors:
+    """Onto axes (r, D) through a mean (D,)."""
+
+    mean: np.ndarray
+    axes: np.ndarray
+
+    def __call__(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates and squared distances from the span."""
+        return turned(queries.vectors.astype(np.float64) - self.mean, self.axes)
 
 
-def spectrum(bank: Bank, clips: np.ndarray | None = None) -> Spectrum:
-    """Axes of all clips or of some. Raises DataError when all are the same, or there is one only."""
-    vectors = bank.vectors if clips is None else bank.vectors[as_slice(clips)]
-    if not _spread(vectors):
-        raise DataError(
-            "bank",
-            f"holds {len(vectors)} clip(s) without any spread",
-            "A covariance needs clips that differ: give more train clips, or choose backend knn.",
-        )
-    if len(vectors) <= vectors.shape[1]:
-        return _from_products(bank, np.arange(bank.size) if clips is None else clips)
+@dataclass(frozen=True, eq=False)
+class FromProducts:
+    """Onto axes that are sums of the bank's clips, by the products <x - c, y - c> with these.
+
+    Attributes
+    ----------
+    means : (N,) float64
+        <m - c, y - c>, m the mean of the bank and c the centre of the products.
+    mixtures : (r, N) float64
+        Weights of the centred clips in the axes.
+    full : bool
+        The axes span the whole space.
+    """
+
+    means: np.ndarray
+    mixtures: np.ndarray
+    full: bool
+
+    def __call__(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates and squared distances from the span."""
+        products, centre = queries.products(), self.means.mean()  # |m - c|^2
+        own = products.inner.mean(axis=1)  # <x - c, m - c>
+        along = product(products.inner - own[:, None] - self.means + centre, self.mixtures)
+        if self.full:
+            return along, np.zeros(len(along))
+        beside = products.left.square - 2 * own + centre - row_dots(along, along)
+        return along, np.maximum(beside, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Within:
+    """Onto axes (r', r) through a mean (r,), both in the span of other axes, by the coordinates there."""
+
+    outer: Projection
+    mean: np.ndarray
+    axes: np.ndarray
+
+    def __call__(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates and squared distances from the span."""
+        points, beside = self.outer(queries)
+        along, lost = turned(points - self.mean, self.axes)
+        return along, beside + lost
+
+
+def turned(away: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(M, r) coordinates of (M, n) vectors along (r, n) axes, and the (M,) squares of what lies beside."""
+    along = product(away, axes)
+    if axes.shape[0] == axes.shape[1]:
+        return along, np.zeros(len(along))
+    return along, np.maximum(row_dots(away, away) - row_dots(along, along), 0.0)
+
+
+@kept
+def principal_axes(references: References) -> Spectrum:
+    """Axes of references. Raises DataError where nothing differs."""
+    clips = axes_of_clips(references.bank)
+    if references.clips is not None:
+        return clips
+    return within(clips, references.mixed(clips.coordinates))  # means of clips lie in the span of the clips
+
+
+@kept
+def axes_of_clips(bank: Bank) -> Spectrum:
+    """Axes of the clips of a bank. Raises DataError where nothing differs."""
+    _require_spread(bank.vectors)
+    return _from_products(bank) if bank.size <= bank.dimensions else _from_vectors(bank.vectors)
+
+
+@kept
+def source_axes(bank: Bank) -> Spectrum:
+    """Axes of the source clips, within those of the bank."""
+    clips = axes_of_clips(bank)
+    return within(clips, clips.coordinates[bank.domain == SOURCE])
+
+
+def owning_several(references: References) -> Iterator[tuple[int, np.ndarray]]:
+    """Clips that take more than one reference away when they are left out, and the numbers of these."""
+    for clip in range(references.bank.size):
+        rows = np.flatnonzero((references.owners == clip).any(axis=1))
+        if len(rows) != 1:
+            yield clip, rows
+
+
+def within(outer: Spectrum, points: np.ndarray) -> Spectrum:
+    """Axes of vectors in the span of other axes, given by their coordinates (R', r) there."""
+    _require_spread(points)
+    mean = points.mean(axis=0)
+    away = points - mean
+    scatter, axes = _decomposed(away.T @ away)
+    return Spectrum(scatter, away @ axes.T, outer.dimensions, Within(outer.project, mean, axes))
+
+
+def _from_vectors(vectors: np.ndarray) -> Spectrum:
+    """From the (D, D) scatter matrix."""
     exact = vectors.astype(np.float64)
     mean = exact.mean(axis=0)
     exact -= mean
-    values, axes = _decomposed(product(exact.T, exact.T))
-    basis = np.ascontiguousarray(axes.T)
-    full = len(values) == exact.shape[1]
-
-    def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
-        away = points.vectors - mean
-        along = points.times(away, basis)
-        beside = np.zeros(len(away)) if full else np.square(away).sum(axis=1) - np.square(along).sum(axis=1)
-        return along, np.maximum(beside, 0.0)
-
-    return Spectrum(values, product(exact, basis), exact.shape[1], project)
+    scatter, axes = _decomposed(exact.T @ exact)
+    return Spectrum(scatter, exact @ axes.T, exact.shape[1], FromVectors(mean, axes))
 
 
-def _from_products(bank: Bank, clips: np.ndarray) -> Spectrum:
-    """Axes of clips that are no more than there are dimensions."""
-    columns = as_slice(clips)
-    square = bank.products().inner[columns][:, columns]
-    means = square.mean(axis=1)
-    centre = means.mean()  # |m - c|^2, m the mean of these clips and c the centre of the products
-    square = square - means[:, None]
-    square -= means
-    square += centre
-    values, axes = _decomposed(square)
-    root = np.sqrt(values)
-    basis = np.ascontiguousarray(axes.T)
-    basis /= root[:, None]
-    axes *= root
-    full = len(values) == bank.dimensions
-
-    def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
-        inner = points.inner[:, columns]
-        own = inner.mean(axis=1)  # <x - c, m - c>
-        inner = inner - own[:, None]
-        inner -= means
-        inner += centre
-        along = points.times(inner, basis)
-        if full:
-            return along, np.zeros(len(along))
-        beside = points.square - 2 * own + centre - np.square(along).sum(axis=1)
-        return along, np.maximum(beside, 0.0)
-
-    return Spectrum(values, axes, bank.dimensions, project)
+def _from_products(bank: Bank) -> Spectrum:
+    """From the (N, N) products of the clips."""
+    inner = bank.products().inner
+    means = inner.mean(axis=1)
+    gram = inner - means[:, None] - means + means.mean()
+    scatter, axes = _decomposed(gram)
+    root = np.sqrt(scatter)
+    project = FromProducts(means, axes / root[:, None], len(scatter) == bank.dimensions)
+    return Spectrum(scatter, np.ascontiguousarray(axes.T) * root, bank.dimensions, project)
 
 
-def _mixed(whole: Spectrum, references: MixedReferences) -> Spectrum:
-    """Axes of weighted means of clips, which lie in the span of the clips."""
-    mean = references.mixed(whole.coordinates).mean(axis=0)
-    values, axes = _decomposed(_scatter(whole, references.recipe, mean))
-    basis = np.ascontiguousarray(axes.T)
-    coordinates = references.mixed(product(whole.coordinates, basis))
-    coordinates -= basis @ mean
-
-    def project(points: Points) -> tuple[np.ndarray, np.ndarray]:
-        away, beside = whole.project(points)
-        away = away - mean
-        along = points.times(away, basis)
-        lost = np.square(away).sum(axis=1) - np.square(along).sum(axis=1)
-        return along, beside + np.maximum(lost, 0.0)
-
-    return Spectrum(values, coordinates, whole.dimensions, project, recipe=references.recipe)
-
-
-def _scatter(whole: Spectrum, recipe: Recipe, mean: np.ndarray) -> np.ndarray:
-    """(r, r) scatter about their mean of W Z, W the weights of a recipe and Z the clips' coordinates.
-
-    It is Z^T (W^T W) Z less that of the mean. Z^T Z is diagonal, and W^T W is 1 on the diagonal and 0 beside
-    it but for the few clips that are mixed with others, are missing, or stand for themselves twice.
-    """
-    alone = np.count_nonzero(recipe.weights, axis=1) == 1
-    itself = recipe.parents[alone, recipe.weights[alone].argmax(axis=1)]
-    usual = np.bincount(itself, minlength=whole.size) == 1
-    usual[recipe.parents[~alone][recipe.weights[~alone] != 0]] = False
-    some = np.flatnonzero(~usual)
-    weights = recipe.matrix(whole.size)[:, some]
-    change = weights.T @ weights - np.eye(len(some))
-    z = whole.coordinates[some]
-    result = z.T @ (change @ z)
-    result -= np.outer(recipe.size * mean, mean)
-    result[np.diag_indices_from(result)] += whole.scatter
-    return result
-
-
-def _spread(vectors: np.ndarray) -> bool:
-    """Whether the rows differ by more than rounding."""
-    least = np.abs(vectors[0])
-    return any(
-        (np.abs(row - vectors[0]) > 1e-12 * np.maximum(np.abs(row), least).max()).any() for row in vectors[1:]
+def _require_spread(vectors: np.ndarray) -> None:
+    """Raise DataError unless rows differ by more than rounding."""
+    first = vectors[0]
+    for row in vectors[1:]:
+        if (np.abs(row - first) > 1e-12 * np.maximum(np.abs(row), np.abs(first)).max()).any():
+            return
+    raise DataError(
+        "bank",
+        f"holds {len(vectors)} clip(s) without any spread",
+        "A covariance needs clips that differ: give more train clips, or choose backend knn.",
     )
 
 
 def _decomposed(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues, descending, and eigenvectors (C order); those that are noise are left out.
+    """(r,) eigenvalues, descending, and (r, n) eigenvectors; those that are noise are left out.
 
     LAPACK's sign is arbitrary; here the largest component of an axis is positive.
     """
@@ -257,4 +221,4 @@ def _decomposed(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     kept = int(np.count_nonzero(values > NOISE * values[0]))  # they are sorted
     values, axes = values[:kept], axes[:, :kept]
     largest, least = axes.max(axis=0), axes.min(axis=0)
-    return values, axes * np.where(largest >= -least, 1.0, -1.0)
+    return values, np.ascontiguousarray((axes * np.where(largest >= -least, 1.0, -1.0)).T)

@@ -1,166 +1,204 @@
-"""What is left of a principal subspace when several vectors are removed: as `_downdate`, of a higher rank.
+"""What is left of a principal subspace when one vector is removed from a scatter matrix, for many vectors.
 
-T' = diag(g) - U^T U with p rows in U. On a line between the eigenvalues kept and the others,
-    z^T (T' - t)^-1 z = R_zz + R_zU (I - R_UU)^-1 R_Uz,   R_ab = sum_j a_j b_j / (g_j - t)     (Woodbury)
-    det(T' - t) / det(diag(g) - t) = det(I - R_UU)
-and how many eigenvalues lie above a real t is the inertia of p x p matrices (Haynsworth), so that the two
-next to the line are found by halving an interval and, once it holds no pole, by the Illinois rule.
+Removing a vector is an update of rank one, T' = diag(g) - beta z z^T in the old axes, g descending. Its
+eigenvalues t are the roots of f(t) = 1 - beta R(t), R(t) = sum_j z_j^2 / (g_j - t), one between each two
+neighbours of g (Golub 1973; roots by the interpolation of Li, LAPACK working note 89, 1993).
+
+How much of z lies off the leading axes, and what the leading eigenvalues sum to, are sums over hundreds of
+roots. They need not be solved for: both are integrals over a vertical line in the complex plane that passes
+between the eigenvalues kept and the others, at c = g_k. With t = c + i y,
+    energy left of c - energy right of c = -2/pi int_0^inf Re R/f dy     (resolvent of T', Sherman-Morrison)
+    sum |t - c| - sum |g - c|            =  2/pi int_0^inf log |f| dy    (Jensen)
+The two roots next to c are solved for and taken out of the integrands, which y = d sinh u then makes smooth:
+the midpoint rule converges geometrically (Trefethen & Weideman, SIAM Review 56, 2014), and R at the nodes is
+one matrix product for all vectors.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 
-from asdflow.covariance.downdate import END, nodes
+from asdflow.geometry.compiled import compiled
+from asdflow.geometry.linear import product
 
-#: Eigenvalues closer than this share of the largest cannot be told apart by a line between them.
-APART = 1e-11
-#: Relative error of an eigenvalue, and the share of the largest below which one is 0.
-PRECISION, SMALLEST = 1e-14, 1e-15
-#: Norm of a matrix below which a logarithm is a sum of so many powers: the rest is SERIES^TERMS of it.
-SERIES, TERMS = 1e-3, 5
+#: Poles closer than this share of the largest are one pole of higher multiplicity.
+SAME = 1e-13
+ROUNDS = 60
+#: Rounding of f, in units of what it is summed from: below it a root cannot be told from its surroundings.
+NOISE = 1e-15
+#: Distance of the nodes in u: the error of the midpoint rule is exp(-pi^2 / STEP).
+STEP = 0.3
+#: Last node, in units of the largest eigenvalue: beyond, the integrands are a / y^2 to 1 / END^2.
+END = 1e5
 
 
 @dataclass(frozen=True)
-class Removal:
-    """A diagonal matrix less a product of few vectors.
+class Poles:
+    """Distinct eigenvalues of the full scatter, descending, and how often each occurs."""
+
+    value: np.ndarray
+    multiplicity: np.ndarray
+    group: np.ndarray
+
+    @property
+    def last(self) -> np.ndarray:
+        """Rank, from 1, of the moved eigenvalue of each pole; its copies before it stay where they are."""
+        return np.cumsum(self.multiplicity)
+
+    def weights(self, coordinates: np.ndarray) -> np.ndarray:
+        """(R, poles) squared coordinates, summed over equal eigenvalues."""
+        weight = np.square(coordinates)
+        if len(self.value) < weight.shape[1]:
+            weight = np.add.reduceat(weight, np.unique(self.group, return_index=True)[1], axis=1)
+        return np.maximum(weight, 1e-30 * weight.sum(axis=1, keepdims=True) + 1e-300, out=weight)
+
+    def cut(self, weight: np.ndarray, beta: float, number: int) -> Cut:
+        """Spectra of n vectors removed in turn, cut behind the first `number` eigenvalues.
+
+        `weight` as `weights` gives it. Copies of a pole stay where they are, but for the last one.
+        """
+        k = int(np.searchsorted(self.last, number, side="right"))
+        copies = number - (self.last[k - 1] if k else 0)
+        still = ((self.multiplicity[:k] - 1) * self.value[:k]).sum()
+        total = weight.sum(axis=1)
+        if k == len(self.value):
+            lowest = self.value[-1] - _root(self.value, weight, beta, k - 1)[0]
+            return Cut(np.zeros(len(weight)), still + self.value.sum() - beta * total, lowest)
+        still += copies * self.value[k]
+        if k == 0:
+            return Cut(total, np.full(len(weight), still), np.full(len(weight), self.value[0]))
+        lost, kept, above = _split(self.value, weight, beta, k)
+        return Cut(lost, still + kept, np.full(len(weight), self.value[k]) if copies else above)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a cut of the spectrum leaves; all (n,) float64.
 
     Attributes
     ----------
-    value : (r,) float64
-        g, descending.
-    removed : (p, r) float64
-        U.
+    lost : squared length of the part of z along the axes behind the cut
+    kept : sum of the eigenvalues before it
+    smallest : the last of these
     """
 
-    value: np.ndarray
-    removed: np.ndarray
-    _known: dict[int, float] = field(default_factory=dict)
+    lost: np.ndarray
+    kept: np.ndarray
+    smallest: np.ndarray
 
-    @cached_property
-    def _pairs(self) -> np.ndarray:
-        """(p (p + 1) / 2, r): products of every two removed rows, each once."""
-        first, second = np.tril_indices(len(self.removed))
-        return self.removed[first] * self.removed[second]
 
-    def _symmetric(self, pairs: np.ndarray) -> np.ndarray:
-        """(n, p, p) matrices of the values of `_pairs`."""
-        p = len(self.removed)
-        result = np.empty((len(pairs), p, p), dtype=pairs.dtype)
-        first, second = np.tril_indices(p)
-        result[:, first, second] = result[:, second, first] = pairs
-        return result
+def poles(scatter: np.ndarray) -> Poles:
+    """Group descending eigenvalues that are equal up to rounding."""
+    new = np.concatenate([[True], -np.diff(scatter) > SAME * scatter[0]])
+    return Poles(scatter[new], np.bincount(np.cumsum(new) - 1), np.cumsum(new) - 1)
 
-    @property
-    def trace(self) -> float:
-        """Sum of the eigenvalues."""
-        return float(self.value.sum() - np.square(self.removed).sum())
 
-    def eigenvalue(self, number: int) -> float:
-        """The eigenvalue of this number, from 1, in descending order; 0 beyond the last."""
-        if number not in self._known:
-            reach = number - 1 + len(self.removed)  # eigenvalues fall by as many places at most (Weyl)
-            high = float(self.value[number - 1]) if number <= len(self.value) else 0.0
-            low = float(self.value[reach]) * (1 - 1e-12) if reach < len(self.value) else 0.0
-            self._known[number] = self._between(low, high, number)
-        return self._known[number]
+def _split(
+    value: np.ndarray, weight: np.ndarray, beta: float, k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Split the spectra of diag(value) - beta z z^T at pole k, 1 <= k < P counted from 0.
 
-    def _between(self, low: float, high: float, number: int) -> float:
-        """The eigenvalue of this number, which lies in [low, high]: by halves, and by the Illinois rule.
+    Returns
+    -------
+    lost, kept, above : (n,) float64
+        Squared length of the part of z along the axes below the pole; sum of the k eigenvalues above it; the
+        last of these.
+    """
+    c, total = value[k], weight.sum(axis=1)
+    to_above, energy_above = _root(value, weight, beta, k - 1)
+    to_below, energy_below = _root(value, weight, beta, k)
+    gap = value[k - 1] - c
+    a, b = gap - to_above, -to_below  # the two roots, less c
+    after = value[k + 1] if k + 1 < len(value) else 0.0
+    y, dy = nodes(min(gap, c - after), END * value[0])
+    square = np.square(value - c)[:, None] + np.square(y)
+    real = product(weight, ((value - c)[:, None] / square).T, threads=1)
+    imaginary = product(weight, (y / square).T, threads=1)
+    size = np.square(1 - beta * real) + np.square(beta * imaginary)  # |f|^2
+    resolvent = (real * (1 - beta * real) - beta * np.square(imaginary)) / size
+    logarithm = np.log1p(-2 * beta * real + np.square(beta) * (np.square(real) + np.square(imaginary)))
+    logarithm += np.log1p(np.square(gap / y))
+    for root, energy in ((a, energy_above), (b, energy_below)):
+        resolvent -= energy[:, None] * root[:, None] / (np.square(root)[:, None] + np.square(y))
+        logarithm -= np.log1p(np.square(root[:, None] / y))
+    far = 0.5 * (total - energy_above - energy_below - 2 / np.pi * (resolvent @ dy))
+    excess = (logarithm @ dy) / np.pi + np.abs(a) + np.abs(b) - gap
+    kept = value[:k].sum() + 0.5 * (excess - beta * total)
+    return np.maximum(far, 0.0) + energy_below, kept, c + a
 
-        The rule (Dowell and Jarratt 1971) needs both ends in one interval between two of the values g, where
-        the number that changes its sign at the eigenvalue is continuous.
-        """
-        below: tuple[int, float] | None = None  # values above the end, and the number there
-        above: tuple[int, float] | None = None
-        moved = ""
-        while high - low > PRECISION * high:
-            middle = 0.5 * (low + high)
-            if below is not None and above is not None and below[0] == above[0]:
-                margin = 0.4 * PRECISION * high
-                middle = low + (high - low) * below[1] / (below[1] - above[1])
-                middle = min(max(middle, low + margin), high - margin)
-            larger, sign = self._crossing(middle, number)
-            if sign > 0:
-                if moved == "low" and above is not None:
-                    above = above[0], 0.5 * above[1]
-                low, below, moved = middle, (larger, sign), "low"
+
+def nodes(scale: float, end: float) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes y = scale sinh u up to `end`, and their weights; the last one stands for all that follow.
+
+    There an integrand a / y^2 times the weight falls by exp(-STEP) from node to node.
+    """
+    u = (np.arange(int(np.arcsinh(end / scale) / STEP) + 1) + 0.5) * STEP
+    weight = scale * np.cosh(u) * STEP
+    weight[-1] /= 1 - np.exp(-STEP)
+    return scale * np.sinh(u), weight
+
+
+def _root(value: np.ndarray, weight: np.ndarray, beta: float, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) how far the eigenvalue below pole k lies from it, (n,) squared part of z along its axis."""
+    delta, energy = np.empty(len(weight)), np.empty(len(weight))
+    _solve(value, value - value[k], weight, beta, k, delta, energy)
+    return delta, energy
+
+
+@compiled
+def _solve(value, difference, weight, beta, k, delta, energy):
+    """Write `_root`.
+
+    Beside the two poles next to the root, the others are taken for a constant and for a change of one pole's
+    weight, such that value and slope are met. The nearer pole keeps its own weight ("fixed weight", Li), or
+    a root that almost touches it would be approached by halving the interval.
+    """
+    poles = len(value)
+    last = k + 1 == poles
+    gap = value[k] if last else value[k] - value[k + 1]
+    for i in range(len(weight)):
+        own, following = beta * weight[i, k], 0.0 if last else beta * weight[i, k + 1]
+        low, high, d, near = 0.0, gap, 0.5 * gap, False
+        for number in range(ROUNDS):
+            left, right, slope = 0.0, 0.0, 0.0
+            for j in range(poles):  # g_j - t = difference + d
+                share = 1.0 / (difference[j] + d)
+                term = beta * weight[i, j] * share
+                slope += term * share
+                if j <= k:
+                    left += term
+                else:
+                    right += term
+            excess = left + right - 1.0
+            if number == 0:
+                near = excess <= 0
+            if excess > 0:
+                low = d
             else:
-                if moved == "high" and below is not None:
-                    below = below[0], 0.5 * below[1]
-                high, above, moved = middle, (larger, sign), "high"
-            if high < SMALLEST * self.value[0]:
-                return 0.0
-        return 0.5 * (low + high)
-
-    def behind(self, z: np.ndarray, number: int) -> tuple[float, float, float]:
-        """Squared length of z off the first axes, and the sum and the last of their eigenvalues."""
-        smallest, following = self.eigenvalue(number), self.eigenvalue(number + 1)
-        if smallest - following <= APART * self.value[0]:
-            return self._decomposed(z, number)
-        c, half = 0.5 * (smallest + following), 0.5 * (smallest - following)
-        y, dy = nodes(half, END * self.value[0])
-        away = self.value - c
-        share = 1.0 / (
-            np.square(away) + np.square(y)[:, None]
-        )  # (nodes, r): 1 / (g - t) = (away + i y) share
-        both = np.concatenate([share * away, y[:, None] * share])
-        uu = self._symmetric(_complex(both @ self._pairs.T))
-        uz = _complex((both * z) @ self.removed.T)
-        inner = np.linalg.solve(np.eye(len(self.removed)) - uu, uz[..., None])[..., 0]
-        resolvent = both[: len(y)] @ np.square(z) + (uz * inner).sum(axis=1).real
-        logarithm = _log_det(uu)
-        inside = np.abs(away) < half  # poles of the quotient that are too close to the line
-        away = np.abs(away[inside])
-        logarithm += 0.5 * np.log1p(np.square(away / y[:, None])).sum(axis=1)
-        logarithm -= 0.5 * len(away) * np.log1p(np.square(half / y))
-        excess = 2 / np.pi * (logarithm @ dy) - (away - half).sum()
-        lengths = np.abs(self.value - c).sum() + excess  # sum |t - c|
-        kept = 0.5 * (lengths + self.trace + c * (2 * number - len(self.value)))
-        lost = 0.5 * (np.square(z).sum() - 2 / np.pi * (resolvent @ dy))
-        return max(float(lost), 0.0), float(kept), smallest
-
-    def _crossing(self, c: float, number: int) -> tuple[int, float]:
-        """How many of the values g are larger than c, and what is positive if `number` eigenvalues are."""
-        away = self.value - c
-        away[away == 0] = np.finfo(np.float64).tiny
-        larger = int(np.count_nonzero(away > 0))
-        small = np.eye(len(self.removed)) - (self.removed / away) @ self.removed.T
-        place = larger - number  # of the eigenvalues of `small`, ascending, that has to be positive
-        if place < 0:
-            return larger, -1.0
-        return larger, 1.0 if place >= len(small) else float(np.linalg.eigvalsh(small)[place])
-
-    def _decomposed(self, z: np.ndarray, number: int) -> tuple[float, float, float]:
-        """`behind` by decomposing the matrix."""
-        values, axes = np.linalg.eigh(np.diag(self.value) - self.removed.T @ self.removed)
-        values, axes = np.maximum(values[::-1], 0.0), axes[:, ::-1]
-        lost = np.square(axes[:, number:].T @ z).sum()
-        return float(lost), float(values[:number].sum()), float(values[number - 1])
-
-
-def _log_det(uu: np.ndarray) -> np.ndarray:
-    """(n,) logarithms of |det(I - X)| of (n, p, p) complex matrices X, to full relative precision.
-
-    Small ones by the series - sum tr(X^k) / k: they stand far out on the line, where the nodes weigh most.
-    """
-    result = np.empty(len(uu))
-    size = np.sqrt(np.square(np.abs(uu)).sum(axis=(1, 2)))
-    small = size < SERIES
-    x = uu[small]
-    power, total = x, np.trace(x, axis1=1, axis2=2).real
-    for order in range(2, TERMS + 1):
-        power = power @ x
-        total = total + np.trace(power, axis1=1, axis2=2).real / order
-    result[small] = -total
-    result[~small] = np.linalg.slogdet(np.eye(uu.shape[1]) - uu[~small])[1]
-    return result
-
-
-def _complex(both: np.ndarray) -> np.ndarray:
-    """Complex numbers from their real parts, followed by their imaginary parts, along the first axis."""
-    real, imaginary = np.split(both, 2)
-    return real + 1j * imaginary
+                high = d
+            if abs(excess) <= NOISE * (left - right + 1.0):
+                break
+            away = d - gap
+            b1, b2 = own, following
+            if near:
+                b2 = max(slope - own / d**2, 0.0) * away**2
+            else:
+                b1 = max(slope - following / away**2, 0.0) * d**2
+            # The root of a x^2 + b x + c that is positive and finite, without cancellation; c < 0.
+            a, c = excess - b1 / d - b2 / away, -b1 * gap
+            b = b1 + b2 - a * gap
+            root = np.sqrt(max(b * b - 4 * a * c, 0.0))
+            new = -2 * c / (b + root) if b > 0 else (root - b) / (2 * a) if a != 0 else np.inf
+            if not (low < new < high):
+                new = 0.5 * (low + high)
+            moved, reach = abs(new - d), 4e-16 * gap + 1e-14 * min(d, gap - d)
+            d = new
+            if moved <= reach:
+                break
+        slope = 0.0
+        for j in range(poles):
+            slope += beta * weight[i, j] / (difference[j] + d) ** 2
+        delta[i] = d
+        energy[i] = 1.0 / (beta * slope)

@@ -5,6 +5,9 @@ Analysis 88 (2004). With n vectors z around their mean, S = Z^T Z / n, p dimensi
     d2 = (|S|^2 - p m^2) / p        (squared distance of S from a multiple of the identity)
     b2 = (sum |z|^4 / n - |S|^2) / (n p), at most d2
     rho = b2 / d2
+
+scikit-learn's LedoitWolf gives the same numbers from D x D matrices. For 1,000 clips a fit takes 0.36 s at D
+768 (rho alone 3.6 s at 6,144), and one more without each clip; from the axes all 1,000 of these take 0.003 s.
 """
 
 from __future__ import annotations
@@ -13,51 +16,35 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
-from asdflow.covariance.axes import Missing, Spectrum
+from asdflow.covariance.axes import Spectrum
 from asdflow.foundation.errors import DataError
 from asdflow.geometry.linear import row_dots
-from asdflow.references.references import NOBODY
 
 
 @dataclass(frozen=True)
 class Covariance:
-    """(1 - rho) S + rho m I, in the axes diag(along) - V^T V.
+    """(1 - rho) S + rho m I, in principal axes.
 
     Attributes
     ----------
     shrinkage : float
         rho, in [0, 1].
     along : (r,) float64
-        Its eigenvalues along the axes, where V is None.
+        Its eigenvalues along the axes.
     beside : float
         Its eigenvalue off the span of the axes.
-    removed : (p, r) float64, or None
-        V.
     """
 
     shrinkage: float
     along: np.ndarray
     beside: float
-    removed: np.ndarray | None = None
 
     def squared_length(self, coordinates: np.ndarray, beside: np.ndarray) -> np.ndarray:
-        """(M,) squared Mahalanobis lengths of vectors given in the axes and by what lies beside them."""
+        """(M,) squared Mahalanobis lengths of vectors given in the axes and by the squares beside them."""
         length = (np.square(coordinates) / self.along).sum(axis=1)
-        if self.removed is not None:  # Woodbury
-            across = (coordinates / self.along) @ self.removed.T
-            length += row_dots(across, np.linalg.solve(self._small, across.T).T)
         return length + beside / self.beside if self.beside > 0 else length
-
-    @property
-    def margin(self) -> float:
-        """Share of a variance that V leaves at least: a result has lost the digits that this is below 1."""
-        return 1.0 if self.removed is None else float(np.linalg.eigvalsh(self._small)[0])
-
-    @cached_property
-    def _small(self) -> np.ndarray:
-        """(p, p): I - V diag(along)^-1 V^T."""
-        return np.eye(len(self.removed)) - (self.removed / self.along) @ self.removed.T
 
 
 def shrinkage(
@@ -73,23 +60,11 @@ def shrinkage(
 
 def covariance(axes: Spectrum) -> Covariance:
     """Shrunk covariance of the vectors behind the axes. Raises DataError where it is singular."""
-    n, p = axes.size, axes.dimensions
-    trace, square = _moments(axes, axes.removed, n)
-    rho = float(shrinkage(n, p, trace, square, np.square(axes.squares).sum()))
-    beside = rho * trace / p
+    n, p, s = axes.size, axes.dimensions, axes.scatter / axes.size
+    rho = float(shrinkage(n, p, s.sum(), np.square(s).sum(), np.square(axes.squares).sum()))
+    beside = rho * float(s.sum()) / p
     _require_inverse(np.array([beside]), axes, n)
-    removed = None if axes.removed is None else np.sqrt((1 - rho) / n) * axes.removed
-    return Covariance(rho, (1 - rho) * axes.scatter / n + beside, beside, removed)
-
-
-def _moments(axes: Spectrum, removed: np.ndarray | None, n: int) -> tuple[float, float]:
-    """tr(S) and |S|^2 of n S = diag(scatter) - U^T U."""
-    trace, square = axes.scatter.sum(), np.square(axes.scatter).sum()
-    if removed is not None:
-        trace -= np.square(removed).sum()
-        square -= 2 * (np.square(removed) * axes.scatter).sum()
-        square += np.square(removed @ removed.T).sum()
-    return float(trace / n), float(square / n**2)
+    return Covariance(rho, (1 - rho) * s + beside, beside)
 
 
 @dataclass(frozen=True)
@@ -112,26 +87,17 @@ class LeftOut:
 
     def distance_from(self, offset: np.ndarray, beside: float) -> np.ndarray:
         """(n,) squared distances from a point at `offset` (r,) in the span and root `beside` off it."""
-        w = self.z - offset
-        cross = row_dots(w, self._scaled)
-        if self.axes.removed is None:
-            np.square(w, out=w)
-            plain = row_dots(w, self._inverse)
-        else:
-            scaled = self._inverse * w
-            across = scaled @ self.axes.removed.T
-            plain = row_dots(w, scaled) + row_dots(across, self._solved(across))
-            cross = cross + row_dots(across, self._own_solved)
+        away = self.z - offset
+        cross = row_dots(away, self._scaled)
+        plain = row_dots(np.square(away), self._inverse)
         if beside > 0:
-            plain = plain + beside / self.c2
+            plain += beside / self.c2
         return plain + self.c3 * cross**2 / (1 - self.c3 * self._own)  # Sherman-Morrison
 
     @cached_property
     def _inverse(self) -> np.ndarray:
         """(n, r) eigenvalues of (c1 S + c2 I)^-1."""
-        result = self.c1[:, None] * (self.axes.scatter / self.axes.size)
-        result += self.c2[:, None]
-        return np.divide(1.0, result, out=result)
+        return 1.0 / (self.c1[:, None] * (self.axes.scatter / self.axes.size) + self.c2[:, None])
 
     @cached_property
     def _scaled(self) -> np.ndarray:
@@ -141,34 +107,7 @@ class LeftOut:
     @cached_property
     def _own(self) -> np.ndarray:
         """(n,) z^T (c1 S + c2 I)^-1 z."""
-        own = row_dots(self._scaled, self.z)
-        return own if self.axes.removed is None else own + row_dots(self._across, self._own_solved)
-
-    @cached_property
-    def _across(self) -> np.ndarray:
-        """(n, p) U (c1 diag(scatter) / R + c2 I)^-1 z."""
-        return self._scaled @ self.axes.removed.T
-
-    @cached_property
-    def _own_solved(self) -> np.ndarray:
-        """(n, p): `_solved` of `_across`."""
-        return self._solved(self._across)
-
-    def _solved(self, across: np.ndarray) -> np.ndarray:
-        """(n, p): c (I - c U (c diag(scatter) + c2 I)^-1 U^T)^-1 of each of these, c = c1 / R (Woodbury)."""
-        share = self.c1[:, None] / self.axes.size
-        return share * np.linalg.solve(self._small, across[..., None])[..., 0]
-
-    @cached_property
-    def _small(self) -> np.ndarray:
-        """(n, p, p) the matrices of `_solved`."""
-        u = self.axes.removed
-        first, second = np.tril_indices(len(u))
-        values = (self._inverse @ (u[first] * u[second]).T) * (-self.c1[:, None] / self.axes.size)
-        result = np.empty((len(self.z), len(u), len(u)))
-        result[:, first, second] = result[:, second, first] = values
-        result[:, np.arange(len(u)), np.arange(len(u))] += 1.0
-        return result
+        return row_dots(self._scaled, self.z)
 
 
 def left_out(axes: Spectrum, count: int | None = None) -> LeftOut:
@@ -180,15 +119,12 @@ def left_out(axes: Spectrum, count: int | None = None) -> LeftOut:
     """
     size, p = axes.size, axes.dimensions
     n = size - 1
-    z, g = axes.coordinates[:count], axes.squares[:count]
+    z, g, s = axes.coordinates[:count], axes.squares[:count], axes.scatter / size
     _require_others(n)
     a, b = size / n, size / n**2
-    of_all = _moments(axes, axes.removed, size)
-    zsz = np.square(z) @ (axes.scatter / size)
-    if axes.removed is not None:
-        zsz -= np.square(z @ axes.removed.T).sum(axis=1) / size
-    trace = a * of_all[0] - b * g
-    square = a**2 * of_all[1] - 2 * a * b * zsz + (b * g) ** 2
+    zsz = np.square(z) @ s
+    trace = a * s.sum() - b * g
+    square = a**2 * np.square(s).sum() - 2 * a * b * zsz + (b * g) ** 2
     # |z_j + z_i / n|^4 summed over j != i, expanded; the sum of the z_j is zero.
     dot = z @ (axes.squares @ axes.coordinates)
     fourth = (
@@ -205,44 +141,20 @@ def left_out(axes: Spectrum, count: int | None = None) -> LeftOut:
     return LeftOut(axes, z, (1 - rho) * a, c2, (1 - rho) * b)
 
 
-def own_distances(axes: Spectrum, owners: np.ndarray, clips: int) -> np.ndarray:
-    """(N,) squared distance of each clip from the mean of the references that remain without it.
-
-    The first N references are the clips themselves. A clip that owns one reference is an update of rank one;
-    where it owns several, the update has as many ranks, and one more for the mean.
-    """
-    owned = np.bincount(owners[owners != NOBODY], minlength=clips)
-    result = left_out(axes, clips).own_distance()
-    several = np.flatnonzero(owned > 1)
-    missing = [axes.without(np.flatnonzero((owners == clip).any(axis=1))) for clip in several]
-    if not missing:
-        return result
-    along = axes.coordinates @ np.stack([one.shift for one in missing]).T
-    for clip, one, dots in zip(several, missing, along.T, strict=True):
-        result[clip] = _without(axes, one, axes.coordinates[clip], dots)
-    return result
-
-
-def _without(axes: Spectrum, missing: Missing, point: np.ndarray, along: np.ndarray) -> float:
-    """Squared distance of a point in the span from the mean of all vectors but some, by Woodbury's identity.
-
-    `along` (R,) are the products of what is missing in sum with all vectors.
-    """
-    n, p, u, shift = axes.size - len(missing.rows), axes.dimensions, missing.removed, missing.shift
+def distance_without(axes: Spectrum, rows: np.ndarray, point: np.ndarray) -> float:
+    """Squared distance of a point (r,) of the span from the mean of all vectors but some: a plain refit."""
+    n, p = axes.size - len(rows), axes.dimensions
     _require_others(n)
-    trace, square = _moments(axes, u, n)
-    lengths = axes.squares + 2 / n * along + np.square(shift).sum() / n**2
-    fourth = np.square(lengths).sum() - np.square(lengths[missing.rows]).sum()
-    rho = float(shrinkage(n, p, trace, square, fourth))
-    beside = rho * trace / p
+    mean, scatter = axes.without(rows)
+    s = scatter / n
+    lengths = axes.squares - axes.coordinates @ (2 * mean) + mean @ mean  # squared distances from the mean
+    fourth = np.square(np.delete(lengths, rows)).sum()
+    rho = float(shrinkage(n, p, np.trace(s), np.square(s).sum(), fourth))
+    beside = rho * np.trace(s) / p
     _require_inverse(np.array([beside]), axes, n)
-    eigenvalues = (1 - rho) * axes.scatter / n + beside
-    away = point + shift / n
-    across = u / eigenvalues
-    small = np.eye(len(u)) * n / (1 - rho) - across @ u.T if rho < 1 else np.eye(len(u))
-    correction = across @ away
-    plain = float((np.square(away) / eigenvalues).sum())
-    return plain + float(correction @ np.linalg.solve(small, correction)) * (rho < 1)
+    shrunk = (1 - rho) * s
+    shrunk[np.diag_indices_from(shrunk)] += beside
+    return float((point - mean) @ cho_solve(cho_factor(shrunk), point - mean))
 
 
 def _require_others(n: int) -> None:

@@ -7,7 +7,6 @@ of equal inertia with three starts, takes 0.05 s of 768 dimensions, 0.47 s of 6,
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
 
 import numpy as np
 
@@ -24,25 +23,13 @@ def canonical_order(vectors: np.ndarray) -> np.ndarray:
     return np.array(sorted(range(len(rows)), key=lambda row: digests[row]))
 
 
-class Squares(Protocol):
-    """Squared distances between n points, of which few are looked at."""
-
-    size: int
-
-    def rows(self, numbers: np.ndarray) -> np.ndarray:
-        """(m, n) of these points to all."""
-
-    def sums(self, numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """(n, C) sums of (m, C) weights times the squared distances of these points to all."""
-
-
-def kmeans(square: Squares, clusters: int, seed: tuple) -> np.ndarray:
+def kmeans(square: np.ndarray, clusters: int, seed: tuple) -> np.ndarray:
     """Labels of the best of ten runs of Lloyd's algorithm from k-means++ starts.
 
     Parameters
     ----------
-    square : Squares
-        Of points in canonical order.
+    square : (n, n) float64
+        Squared distances between points, in canonical order.
     clusters : int
         1 <= clusters <= n.
     seed : tuple
@@ -55,14 +42,14 @@ def kmeans(square: Squares, clusters: int, seed: tuple) -> np.ndarray:
     starts = [_start(square, clusters, generator(*seed, run)) for run in range(RESTARTS)]
     first = [_nearest(square, start) for start in starts]
     members = np.concatenate([_members(labels, clusters) for labels in first], axis=1)
-    parts = np.split(square.sums(np.arange(square.size), members), RESTARTS, axis=1)  # at once
+    parts = np.split(square @ members, RESTARTS, axis=1)  # at once
     runs = [_run(square, labels, part) for labels, part in zip(first, parts, strict=True)]
     return min(runs, key=lambda run: run[0])[1]
 
 
-def _nearest(square: Squares, start: np.ndarray) -> np.ndarray:
+def _nearest(square: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Number of the nearest start of each clip; a start has its own, whatever copies of it there are."""
-    labels = square.rows(start).argmin(axis=0)
+    labels = square[start].argmin(axis=0)
     labels[start] = np.arange(len(start))
     return labels
 
@@ -72,29 +59,29 @@ def _members(labels: np.ndarray, count: int) -> np.ndarray:
     return (labels[:, None] == np.arange(count)).astype(np.float64)
 
 
-def _start(square: Squares, clusters: int, draw: np.random.Generator) -> np.ndarray:
+def _start(square: np.ndarray, clusters: int, draw: np.random.Generator) -> np.ndarray:
     """Clips chosen by k-means++ (Arthur & Vassilvitskii 2007)."""
-    chosen = [int(draw.integers(square.size))]
-    nearest = square.rows(np.array(chosen))[0]
+    chosen = [int(draw.integers(len(square)))]
+    nearest = square[chosen[0]]
     while len(chosen) < clusters:
         total = nearest.sum()
         if total > 0:
             pick = int(np.searchsorted(np.cumsum(nearest), draw.random() * total, side="right"))
-            pick = min(pick, square.size - 1)
+            pick = min(pick, len(square) - 1)
         else:
-            pick = next(row for row in range(square.size) if row not in chosen)
+            pick = next(row for row in range(len(square)) if row not in chosen)
         chosen.append(pick)
         if len(chosen) < clusters:
-            nearest = np.minimum(nearest, square.rows(np.array([pick]))[0])
+            nearest = np.minimum(nearest, square[pick])
     return np.array(chosen)
 
 
-def _run(square: Squares, labels: np.ndarray, sums: np.ndarray) -> tuple[float, np.ndarray]:
+def _run(square: np.ndarray, labels: np.ndarray, sums: np.ndarray) -> tuple[float, np.ndarray]:
     """Inertia and labels of one run. |x - c|^2 = mean |x - b|^2 - 1/2 mean |b - b'|^2 over the cluster.
 
     Parameters
     ----------
-    square : Squares
+    square : (n, n) float64
     labels : (n,) int
         To begin with.
     sums : (n, clusters)
@@ -118,6 +105,6 @@ def _run(square: Squares, labels: np.ndarray, sums: np.ndarray) -> tuple[float, 
             break
         change = _members(new[moved], count) - _members(labels[moved], count)
         labels = new
-        sums += square.sums(moved, change)  # few clips move after the first rounds
+        sums += square[moved].T @ change  # few clips move after the first rounds
     inertia = 0.5 * (np.bincount(labels, sums[place, labels], count) / np.bincount(labels)).sum()
     return float(inertia), labels

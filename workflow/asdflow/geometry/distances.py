@@ -12,25 +12,25 @@ exactly 0.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
 from asdflow.foundation.errors import ConfigError, DataError
-from asdflow.geometry.compiled import compiled
 from asdflow.geometry.inner_products import KEEP, Finish, Products, Rows, in_blocks
-from asdflow.geometry.neighbours import pairs_where
+from asdflow.geometry.linear import IN_CACHE
+from asdflow.geometry.neighbours import pairs_where, smallest
+from asdflow.geometry.space import Metric
 
-Metric = Literal["cosine", "euclidean"]
-METRICS: tuple[str, ...] = ("cosine", "euclidean")
+METRICS: tuple[str, ...] = get_args(Metric)
 
 #: A squared distance below this share of the squared lengths is computed again from the difference. The
 #: product's error is about 1e-15 of the squared lengths, so that every distance has a relative error < 1e-8.
 CLOSE = 1e-6
 #: Values of one batch of recomputed differences.
-BATCH = 2**21
-#: Distances that are made of products at a time, so that they stay in the cache.
-FEW = 2**16
+DIFFERENCES = 2**21
+#: Rows and columns of a tile: 128 MB of distances.
+TILE = 2**10, 2**14
 #: Lengths are at least this when they are divided by.
 TINY = float(np.finfo(np.float64).tiny)
 #: Rows of larger or smaller values are scaled for the cosine, so that their squares are in range.
@@ -83,6 +83,46 @@ def pairwise(
     return in_blocks(x, y, finish, lengths=lengths, threads=threads, keep=keep)[0]
 
 
+def nearest_by_tiles(
+    x: np.ndarray,
+    y: np.ndarray,
+    metric: str,
+    k: int,
+    numbers: np.ndarray | None = None,
+    *,
+    rows: int = TILE[0],
+    columns: int = TILE[1],
+) -> np.ndarray:
+    """The k smallest distances of every row of x to rows of y, one tile at a time, in bounded memory.
+
+    Parameters
+    ----------
+    x, y : (M, D) and (N, D) float
+    metric : "cosine" or "euclidean"
+    k : int
+    numbers : (N,) int, optional
+        Which row of x each row of y is, to leave it out as its own neighbour.
+    rows, columns : int
+        Size of a tile.
+
+    Returns
+    -------
+    (M, k) float64 in ascending order, infinite where there are fewer.
+    """
+    result = np.full((len(x), k), np.inf)
+    for top in range(0, len(x), rows):
+        part = slice(top, min(top + rows, len(x)))
+        for left in range(0, len(y), columns):
+            tile = pairwise(x[part], y[left : left + columns], metric)
+            if numbers is not None:
+                own = numbers[left : left + columns]
+                here = np.flatnonzero((own >= part.start) & (own < part.stop))
+                tile[own[here] - part.start, here] = np.inf
+            found = smallest(tile, min(k, tile.shape[1]))
+            result[part] = np.sort(np.concatenate([result[part], found], axis=1), axis=1)[:, :k]
+    return result
+
+
 def from_products(products: Products, metric: str, out: np.ndarray | None = None) -> np.ndarray:
     """(M, N) float64 distances, bit for bit those of `pairwise`; written into `out` if that is given.
 
@@ -90,7 +130,7 @@ def from_products(products: Products, metric: str, out: np.ndarray | None = None
     """
     finish = _finish(metric)
     result = np.empty(products.inner.shape) if out is None else out
-    step = max(1, FEW // result.shape[1])
+    step = max(1, IN_CACHE // result.shape[1])
     scratch = np.empty(step * result.shape[1])
     mirrored = products.left is products.right
     for start in range(0, len(result), step):
@@ -156,8 +196,10 @@ def _finish(metric: str) -> Finish:
 
 def _euclidean(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None) -> np.ndarray:
     """Products to Euclidean distances, in place."""
-    close = _to_squares(block, left.square, right.square, _first(diagonal))
-    for rows, columns in _batches(close, left):
+    lengths = left.square[:, None] + right.square
+    block *= -2.0
+    block += lengths
+    for rows, columns in _close(block, lengths, left, diagonal):
         difference = left.vectors[rows].astype(np.float64) - right.vectors[columns]
         block[rows, columns] = np.square(difference).sum(axis=1)
     _clear(block, diagonal)
@@ -167,9 +209,16 @@ def _euclidean(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None)
 def _cosine(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None) -> np.ndarray:
     """Products to cosine distances, in place."""
     a, b = left.length, right.length
-    sides = left.square, left.excess, a, right.square, right.excess, b
-    close = _to_cosines(block, *sides, _first(diagonal))
-    for rows, columns in _batches(close, left):
+    lengths, change = left.square[:, None] + right.square, left.excess[:, None] - right.excess
+    change /= np.maximum(a[:, None] + b, TINY)  # |x| - |y|
+    block *= -2.0
+    block += lengths
+    block -= np.square(change, out=change)
+    close = list(_close(block, lengths, left, diagonal))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        block /= np.multiply(4 * a[:, None], b, out=lengths)
+    np.minimum(block, 1.0, out=block)
+    for rows, columns in close:
         difference = unit_rows(left.vectors[rows]) - unit_rows(right.vectors[columns])
         block[rows, columns] = np.minimum(0.25 * np.square(difference).sum(axis=1), 1.0)
     block[a == 0] = 0.5
@@ -179,94 +228,17 @@ def _cosine(left: Rows, right: Rows, block: np.ndarray, diagonal: int | None) ->
     return block
 
 
-def _squares_by_arrays(block, left, right, first):
-    """As `_to_squares`."""
-    lengths = left[:, None] + right
-    block *= -2.0
-    block += lengths
-    return _found(block, lengths, first)
-
-
-def _cosines_by_arrays(block, left, left_excess, left_length, right, right_excess, right_length, first):
-    """As `_to_cosines`."""
-    lengths, change = left[:, None] + right, left_excess[:, None] - right_excess
-    change /= np.maximum(left_length[:, None] + right_length, TINY)
-    block *= -2.0
-    block += lengths
-    block -= np.square(change, out=change)
-    close = _found(block, lengths, first)
-    block /= np.multiply(4 * left_length[:, None], right_length, out=lengths)
-    np.minimum(block, 1.0, out=block)
-    return close
-
-
-def _found(square: np.ndarray, lengths: np.ndarray, first: int) -> np.ndarray:
-    """(n, 2) rows and columns of the pairs to be computed again, but of no row itself."""
-    close = np.stack(pairs_where(square <= CLOSE * lengths), axis=1)
-    return close if first < 0 else close[close[:, 1] != first + close[:, 0]]
-
-
-@compiled(lambda block, *_: block.size, _squares_by_arrays)
-def _to_squares(block, left, right, first):
-    """Products to squared distances, in place; returns rows and columns of the pairs to be computed again.
-
-    `first` is the column of the first row itself, the next one that of the second, or negative.
-    """
-    close, found = np.empty((16, 2), np.int64), 0
-    for i in range(len(block)):
-        number, square_of_i = 0, left[i]
-        for j in range(block.shape[1]):
-            lengths = square_of_i + right[j]
-            square = block[i, j] * -2.0 + lengths
-            number += square <= CLOSE * lengths
-            block[i, j] = square
-        number -= first >= 0 and block[i, first + i] <= CLOSE * (square_of_i + right[first + i])
-        if number == 0:
-            continue
-        for j in range(block.shape[1]):
-            if block[i, j] <= CLOSE * (left[i] + right[j]) and (first < 0 or j != first + i):
-                if found == len(close):
-                    close = np.concatenate((close, np.empty_like(close)))
-                close[found, 0], close[found, 1] = i, j
-                found += 1
-    return close[:found]
-
-
-@compiled(lambda block, *_: 2 * block.size, _cosines_by_arrays)
-def _to_cosines(block, left, left_excess, left_length, right, right_excess, right_length, first):
-    """Products to cosine distances, in place; as `_to_squares`."""
-    close, found = np.empty((16, 2), np.int64), 0
-    for i in range(len(block)):
-        number, square_of_i, excess, length = 0, left[i], left_excess[i], left_length[i]
-        for j in range(block.shape[1]):
-            lengths, both = square_of_i + right[j], length + right_length[j]
-            change = (excess - right_excess[j]) / (both if both > TINY else TINY)  # (|x|^2 - |y|^2) / ...
-            square = block[i, j] * -2.0 + lengths - change * change
-            number += square <= CLOSE * lengths
-            block[i, j] = square
-        number -= first >= 0 and block[i, first + i] <= CLOSE * (square_of_i + right[first + i])
-        if number > 0:
-            for j in range(block.shape[1]):
-                if block[i, j] <= CLOSE * (left[i] + right[j]) and (first < 0 or j != first + i):
-                    if found == len(close):
-                        close = np.concatenate((close, np.empty_like(close)))
-                    close[found, 0], close[found, 1] = i, j
-                    found += 1
-        for j in range(block.shape[1]):
-            cosine = block[i, j] / (4 * length * right_length[j])
-            block[i, j] = cosine if cosine < 1.0 else 1.0
-    return close[:found]
-
-
-def _first(diagonal: int | None) -> int:
-    return -1 if diagonal is None else diagonal
-
-
-def _batches(pairs: np.ndarray, left: Rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows and columns of (n, 2) pairs, some at a time."""
-    step = max(1, BATCH // left.vectors.shape[1])
-    for start in range(0, len(pairs), step):
-        yield pairs[start : start + step, 0], pairs[start : start + step, 1]
+def _close(
+    square: np.ndarray, lengths: np.ndarray, left: Rows, diagonal: int | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and columns, some at a time, of the pairs to be computed again, but of no row itself."""
+    rows, columns = pairs_where(square <= CLOSE * lengths)
+    if diagonal is not None:
+        other = columns != diagonal + rows
+        rows, columns = rows[other], columns[other]
+    step = max(1, DIFFERENCES // left.vectors.shape[1])
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step], columns[start : start + step]
 
 
 def _clear(block: np.ndarray, diagonal: int | None) -> None:

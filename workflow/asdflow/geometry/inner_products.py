@@ -74,22 +74,15 @@ class Products:
     left: Rows
     right: Rows
 
-    def part(self, rows: np.ndarray) -> Products:
-        """Of some rows, of products of a set with itself."""
-        some = self.left.part(rows)
-        return Products(self.inner[rows[:, None], rows], some, some)
-
 
 #: What becomes of a block of products: rows of x, rows of y, the block (which may be changed), and which row
 #: of y is the first one of x, the next one its next; None where they are different sets.
 Finish = Callable[[Rows, Rows, np.ndarray, int | None], np.ndarray]
 
 
-def products(x: np.ndarray, y: np.ndarray, right: Rows | None = None, threads: int | None = None) -> Products:
-    """All products of two sets about the centre of y; each pair once where x is y. Arguments: `in_blocks`."""
-    return Products(
-        *in_blocks(x, y, lambda left, right, block, diagonal: block, right=right, threads=threads)
-    )
+def products(x: np.ndarray, y: np.ndarray) -> Products:
+    """All products of two sets about the centre of y; each pair once where x is y."""
+    return Products(*in_blocks(x, y, lambda left, right, block, diagonal: block))
 
 
 def total(parts: Sequence[Products], x: np.ndarray, y: np.ndarray) -> Products:
@@ -127,7 +120,6 @@ def in_blocks(
     finish: Finish,
     *,
     lengths: bool = True,
-    right: Rows | None = None,
     threads: int | None = None,
     keep: int = KEEP,
 ) -> tuple[np.ndarray, Rows, Rows]:
@@ -139,8 +131,6 @@ def in_blocks(
         If x is y, each pair is computed once and mirrored: `finish` must be symmetric.
     lengths : bool
         Whether excess and length of the rows are wanted.
-    right : Rows, optional
-        The rows of y, about its centre, where they are known.
     threads : int, optional
         Default: `asdflow.geometry.linear.workers()`. Changes no bit of the result, nor does `keep`.
     keep : int
@@ -152,8 +142,7 @@ def in_blocks(
     share = max(BLOCK, keep // max(1, x.shape[1]) // BLOCK * BLOCK)
 
     def block(of: np.ndarray, rows: slice, side: int) -> Block:
-        known_rows = right.part(rows) if side and right is not None else None
-        made = Block.of(of[rows], centre, lengths, known_rows)
+        made = Block.of(of[rows], centre, lengths)
         known[side][rows.start] = made.rows
         return made
 
@@ -190,12 +179,10 @@ class Block:
     rows: Rows
 
     @classmethod
-    def of(cls, vectors: np.ndarray, centre: np.ndarray, lengths: bool, rows: Rows | None = None) -> Block:
-        """Centre and describe (n, D) vectors; `rows` where they have been described."""
+    def of(cls, vectors: np.ndarray, centre: np.ndarray, lengths: bool) -> Block:
+        """Centre and describe (n, D) vectors."""
         exact = vectors.astype(np.float64)
         centred = exact - centre
-        if rows is not None:
-            return cls(padded(centred), rows)
         squares = _dots(centred, centred)
         excess = norm = np.zeros(0)
         if lengths:

@@ -17,6 +17,8 @@ import numpy as np
 
 #: Rows of a block. Large enough that BLAS runs at full speed, small enough that padding costs little.
 BLOCK = 256
+#: Numbers that are worked on at a time where that keeps them in the cache.
+IN_CACHE = 2**16
 #: Rows of the second factor's only block where it has no more than these: little is padded.
 NARROW = (32, 96, 160)
 

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+#: Neighbours that are found one after the other: a pass for each, while a partition takes twenty.
+FEW = 24
+
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Nearest other references of every reference, in ascending order.
+    """What is nearest to each row, in ascending order.
 
     Attributes
     ----------
-    index : (bands, R, count) int
-        Numbers of references.
-    distance : (bands, R, count) float64
+    index : (..., count) int
+    distance : (..., count) float64
     """
 
     index: np.ndarray
@@ -26,33 +28,36 @@ class Neighbours:
         return Neighbours(self.index[..., :count], self.distance[..., :count])
 
 
+def nearest(distances: np.ndarray, k: int) -> Neighbours:
+    """The k smallest of the last axis of (..., R), or as many as there are; none may be NaN.
+
+    Which of several equal distances comes first, or is the last to be taken, carries no meaning.
+    """
+    k = min(k, distances.shape[-1])
+    if k > FEW:
+        index = np.argsort(distances, axis=-1)[..., :k]
+        return Neighbours(index, np.take_along_axis(distances, index, axis=-1))
+    shape = (*distances.shape[:-1], k)
+    index, value, rest = np.empty(shape, dtype=np.int64), np.empty(shape), np.array(distances)
+    for place in range(k):
+        found = rest.argmin(axis=-1, keepdims=True)
+        index[..., place] = found[..., 0]
+        value[..., place] = np.take_along_axis(rest, found, axis=-1)[..., 0]
+        np.put_along_axis(rest, found, np.inf, axis=-1)
+    return Neighbours(index, value)
+
+
 def smallest(distances: np.ndarray, k: int) -> np.ndarray:
-    """(..., min(k, R)) smallest values of the last axis, in ascending order."""
-    if k == 1:
-        return distances.min(axis=-1, keepdims=True)
-    if k < distances.shape[-1]:
-        distances = np.partition(distances, k - 1, axis=-1)[..., :k]
-    return np.sort(distances, axis=-1)
+    """(..., min(k, R)) smallest values of the last axis, in ascending order; none may be NaN."""
+    return distances.min(axis=-1, keepdims=True) if k == 1 else nearest(distances, k).distance
 
 
 def nearest_others(distances: np.ndarray, start: int, count: int) -> Neighbours:
-    """The `count` smallest of each row, sorted, the reference itself left out by its number.
-
-    Parameters
-    ----------
-    distances : (bands, rows, R)
-    start : int
-        Number of the first row.
-
-    Notes
-    -----
-    Which of several equal distances comes first, or is the last to be taken, carries no meaning.
-    """
+    """`nearest` of (bands, rows, R), each row itself left out by its number; `start` is that of the first."""
     distances = distances.copy()
     place = np.arange(distances.shape[1])
     distances[:, place, start + place] = np.inf
-    index = np.argsort(distances, axis=-1)[..., :count]
-    return Neighbours(index, np.take_along_axis(distances, index, axis=-1))
+    return nearest(distances, count)
 
 
 def pairs_where(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

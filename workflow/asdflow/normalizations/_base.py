@@ -18,6 +18,7 @@ import numpy as np
 
 from asdflow.backends._base import Backend, Fitted
 from asdflow.references.bank import Bank
+from asdflow.references.candidates import Candidates
 from asdflow.references.references import References
 
 Kind = Literal["bank", "reference", "scores"]
@@ -75,8 +76,8 @@ class BankNormalization(Normalization):
     kind: ClassVar[Kind] = "bank"
 
     @abstractmethod
-    def change(self, references: References, metric: str | None, bands: int) -> References:
-        """Other references. `metric` is the backend's, None for a backend that works on vectors."""
+    def change(self, references: References) -> References:
+        """Other references, in the same space: that of the backend."""
 
 
 class ReferenceNormalization(Normalization):
@@ -85,8 +86,8 @@ class ReferenceNormalization(Normalization):
     kind: ClassVar[Kind] = "reference"
 
     @abstractmethod
-    def change(self, references: References, metric: str, bands: int) -> References:
-        """References whose distances are changed."""
+    def change(self, references: References) -> Candidates:
+        """The same references at changed distances."""
 
 
 class ScoreNormalization(Normalization):

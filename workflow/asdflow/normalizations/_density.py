@@ -10,9 +10,16 @@ from pydantic import Field
 
 from asdflow.foundation.errors import ConfigError
 from asdflow.normalizations._base import ReferenceNormalization
-from asdflow.references.density import MEAN, DecayingMean, Density, Nearest, decaying_count, looked_up
-from asdflow.references.density_references import DenseReferences
-from asdflow.references.references import References
+from asdflow.references.density import (
+    MEAN,
+    DecayingMean,
+    Density,
+    NeighbourDensity,
+    decaying_count,
+    looked_up,
+)
+from asdflow.references.references import References, Scaling
+from asdflow.references.scaled import ScaledReferences
 
 Duplicates = Annotated[
     Literal["distinct", "guard"],
@@ -43,7 +50,9 @@ Decay = Annotated[
 
 
 class DensityNormalization(ReferenceNormalization):
-    """Changes the distance to a reference by the reference's density.
+    """Changes the distance to a reference y by its density: d(x, y) / rho(y), or d(x, y) - rho(y).
+
+    The backend looks for the nearest after that; with knn, s(x) = min over y of d(x, y) / rho(y).
 
     A member has the fields `duplicates` and `self_density` and supplies `density`, and `divides` where it
     does not always do so.
@@ -57,29 +66,25 @@ class DensityNormalization(ReferenceNormalization):
         """Distances are divided by the density; otherwise it is taken off."""
         return True
 
-    def apply(self, distances: np.ndarray, density: np.ndarray) -> np.ndarray:
-        """Changed distances; `density` broadcasts against them."""
-        return distances / density if self.divides else distances - density
-
-    def affine(self, density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(factor, offset): `apply` gives the distances times the one, less the other."""
+    def scaling(self, density: np.ndarray) -> Scaling:
+        """Divisor and offset of a distance: d / rho or d - rho."""
         if self.divides:
-            return 1 / density, np.zeros_like(density)
+            return density, np.zeros_like(density)
         return np.ones_like(density), density
 
     @abstractmethod
-    def density(self, references: References, metric: str, bands: int) -> Density:
+    def density(self, references: References) -> Density:
         """Density of every reference."""
 
     def count(self, references: References) -> int:
         """Neighbours of each reference that the density looks at."""
         return 1
 
-    def change(self, references: References, metric: str, bands: int) -> References:
+    def change(self, references: References) -> ScaledReferences:
         """References at changed distances."""
         if self.duplicates == "distinct":
-            references = references.distinct(metric, bands, looked_up(self.count(references), references))
-        return DenseReferences(references, self, self.density(references, metric, bands))
+            references = references.distinct(looked_up(self.count(references), references))
+        return ScaledReferences(references, self, self.density(references))
 
 
 class WeightedDensity(DensityNormalization):
@@ -99,13 +104,11 @@ class WeightedDensity(DensityNormalization):
         if self.k is None and self.r is None:
             object.__setattr__(self, "k", 1)
 
-    def density(self, references: References, metric: str, bands: int) -> Density:
+    def density(self, references: References) -> Density:
         """Density of every reference."""
+        mean, parameter = (MEAN, "k") if self.k is not None else (DecayingMean(self.r), "r")
         where = f"normalization {self.name}"
-        if self.k is not None:
-            return Nearest(MEAN, self.k, where, "k").of(references, metric, bands)
-        count = self.count(references)
-        return Nearest(DecayingMean(self.r), count, where, "r").of(references, metric, bands)
+        return NeighbourDensity(references, mean, self.count(references), where, parameter)
 
     def count(self, references: References) -> int:
         """k, or as many as have any weight."""

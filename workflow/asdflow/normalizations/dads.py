@@ -55,7 +55,7 @@ class BalancedMemMixup(BankNormalization):
         """Yes."""
         return True
 
-    def change(self, references: References, metric: str | None, bands: int) -> References:
+    def change(self, references: References) -> References:
         """The references, then the mixtures."""
         count = self.partners
         if count is None:
@@ -63,4 +63,4 @@ class BalancedMemMixup(BankNormalization):
                 len(domain_rows(references, "normalization dads", one)) for one in (SOURCE, TARGET)
             )
             count = max(1, min(source, round(source / target) - 1))
-        return MemMixup(self.mix, count).change(references, metric, bands)
+        return MemMixup(self.mix, count).change(references)

@@ -12,7 +12,7 @@ from asdflow.backends._base import require_both_domains
 from asdflow.normalizations import register
 from asdflow.normalizations._density import DensityNormalization, Duplicates, HeldOut
 from asdflow.references.bank import SOURCE, TARGET
-from asdflow.references.density import MEAN, Density, Nearest, of_parts
+from asdflow.references.density import MEAN, Density, DensityOfParts, NeighbourDensity
 from asdflow.references.references import References
 
 
@@ -49,16 +49,14 @@ class DomainDensity(DensityNormalization):
         """As `form` says."""
         return self.form == "ratio"
 
-    def density(self, references: References, metric: str, bands: int) -> Density:
+    def density(self, references: References) -> Density:
         """Density among the references of the same domain."""
-        where = f"normalization {self.name}"
+        where, parts = f"normalization {self.name}", []
         require_both_domains(where, references.domain)
-        parts = []
         for domain, k, parameter in (
             (SOURCE, self.k_source, "k_source"),
             (TARGET, self.k_target, "k_target"),
         ):
             rows = np.flatnonzero(references.domain == domain)
-            rule = Nearest(MEAN, k, where, parameter)
-            parts.append((rows, rule.of(references.subset(rows), metric, bands)))
-        return of_parts(references, parts, bands)
+            parts.append((rows, NeighbourDensity(references.take(rows), MEAN, k, where, parameter)))
+        return DensityOfParts(parts)

@@ -13,7 +13,6 @@ from asdflow.normalizations import register
 from asdflow.normalizations._bank import domain_rows, squares
 from asdflow.normalizations._base import BankNormalization
 from asdflow.references.bank import SOURCE, TARGET
-from asdflow.references.mixtures import MixedReferences, plain
 from asdflow.references.recipes import joined
 from asdflow.references.references import References
 
@@ -43,14 +42,13 @@ class MemMixup(BankNormalization):
         """Yes."""
         return True
 
-    def change(self, references: References, metric: str | None, bands: int) -> References:
+    def change(self, references: References) -> References:
         """The references, then the mixtures."""
         where = f"normalization {self.name}"
         source, target = (domain_rows(references, where, domain) for domain in (SOURCE, TARGET))
         k = len(source) if self.k is None else self.k
         require_size(where, "k", k, len(source), "source references")
-        away = squares(references, target, source, metric, bands)
+        away = squares(references, target)[:, source]
         near = np.sort(np.argsort(away, axis=1, kind="stable")[:, :k], axis=1)
-        recipe = plain(references)
-        new = recipe.blend(np.repeat(target, k), source[near].ravel(), np.array(self.alpha))
-        return MixedReferences(references, joined([recipe, new]))
+        new = references.recipe.blend(np.repeat(target, k), source[near].ravel(), self.alpha)
+        return references.remade(joined([references.recipe, new]))

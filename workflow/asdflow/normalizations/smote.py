@@ -15,7 +15,6 @@ from asdflow.normalizations import register
 from asdflow.normalizations._bank import domain_rows, squares
 from asdflow.normalizations._base import BankNormalization
 from asdflow.references.bank import SOURCE, TARGET
-from asdflow.references.mixtures import MixedReferences, plain
 from asdflow.references.recipes import joined
 from asdflow.references.references import References
 
@@ -48,7 +47,7 @@ class SMOTE(BankNormalization):
         """Yes."""
         return True
 
-    def change(self, references: References, metric: str | None, bands: int) -> References:
+    def change(self, references: References) -> References:
         """The references, then the interpolated ones."""
         where = f"normalization {self.name}"
         target = domain_rows(references, where, TARGET)
@@ -60,7 +59,7 @@ class SMOTE(BankNormalization):
         vectors = references.vectors[target]
         order = canonical_order(vectors)
         target, vectors = target[order], vectors[order]
-        square = squares(references, target, target, metric, bands)
+        square = squares(references, target)[:, target]
         np.fill_diagonal(square, np.inf)
         near = np.argsort(square, axis=1, kind="stable")[:, : self.k]
         first, second, share = [], [], []
@@ -70,6 +69,5 @@ class SMOTE(BankNormalization):
             first.append(np.full(count, row))
             second.append(target[near[place, draw.integers(self.k, size=count)]])
             share.append(1.0 - draw.random(count))
-        recipe = plain(references)
-        new = recipe.blend(np.concatenate(first), np.concatenate(second), np.concatenate(share))
-        return MixedReferences(references, joined([recipe, new]))
+        new = references.recipe.blend(*map(np.concatenate, (first, second, share)))
+        return references.remade(joined([references.recipe, new]))

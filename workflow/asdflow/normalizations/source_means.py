@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from asdflow.backends._base import require_size
 from asdflow.geometry.clustering import kmeans
 from asdflow.normalizations import register
-from asdflow.normalizations._bank import Averaged, domain_rows
+from asdflow.normalizations._bank import domain_rows, squares
 from asdflow.normalizations._base import BankNormalization
 from asdflow.references.bank import SOURCE, TARGET
-from asdflow.references.mixtures import MixedReferences, plain
 from asdflow.references.recipes import joined
-from asdflow.references.references import References, ordered
+from asdflow.references.references import References
 
 
 @register("source_means")
@@ -46,10 +46,10 @@ class SourceMeans(BankNormalization):
         """Yes."""
         return True
 
-    def change(self, references: References, metric: str | None, bands: int) -> References:
+    def change(self, references: References) -> References:
         """Centres, then target clips (or their centres)."""
         where = f"normalization {self.name}"
-        recipe = plain(references)
+        recipe, order = references.recipe, references.order
         parts = []
         for domain, count, parameter in ((SOURCE, self.n, "n"), (TARGET, self.n_target, "n_target")):
             rows = domain_rows(references, where, domain)
@@ -58,8 +58,8 @@ class SourceMeans(BankNormalization):
                 continue
             name = "source" if domain == SOURCE else "target"
             require_size(where, parameter, count, len(rows), f"{name} references")
-            rows = ordered(rows, rows, references.order)
-            square = Averaged.of(references, rows, metric, bands)
+            rows = order[np.isin(order, rows)]
+            square = squares(references, rows)[:, rows]
             labels = kmeans(square, count, (self.name, name, count))
             parts.append(recipe.centres([rows[labels == label] for label in range(count)], self.rescale))
-        return MixedReferences(references, joined(parts))
+        return references.remade(joined(parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -55,20 +56,22 @@ class ZScore(ScoreNormalization):
         return ZScored(fitted, m, d)
 
     def _folded(self, context: Context) -> np.ndarray:
-        """Scores of every fold under a fit on the others; folds take turns within each domain."""
+        """Scores of every fold under a fit on the others; recordings take turns within each domain."""
         bank = context.bank
         fold = np.empty(bank.size, dtype=np.int64)
-        order = bank.order
-        domains = np.zeros(bank.size, dtype=np.int64) if bank.domain is None else bank.domain
-        for domain in np.unique(domains):
-            rows = order[domains[order] == domain]
-            fold[rows] = np.arange(len(rows)) % self.folds
-        if self.folds > bank.size:
+        place = np.argsort(bank.order)  # of each clip, whatever the order in which they were given
+        recordings = sorted(bank.recordings, key=lambda clips: place[clips].min())
+        if self.folds > len(recordings):
             raise ConfigError(
                 "normalization zscore, parameter folds",
-                f"is {self.folds}, but the bank has {bank.size} clips",
-                f"Set folds to {bank.size} or less.",
+                f"is {self.folds}, but the bank has {len(recordings)} recordings",
+                f"Set folds to {len(recordings)} or less.",
             )
+        turn: Counter[int] = Counter()
+        for clips in recordings:
+            domain = 0 if bank.domain is None else int(bank.domain[clips[0]])
+            fold[clips] = turn[domain] % self.folds
+            turn[domain] += 1
         own = np.empty(bank.size)
         for number in range(self.folds):
             rest, part = np.flatnonzero(fold != number), np.flatnonzero(fold == number)

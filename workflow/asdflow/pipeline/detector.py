@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -12,13 +12,61 @@ import numpy as np
 
 from asdflow import backends, normalizations
 from asdflow.backends._base import Fitted, Remembered
+from asdflow.backends._recordings import ByRecording
 from asdflow.foundation.errors import AsdflowError, ConfigError
 from asdflow.geometry.linear import one_blas_thread
+from asdflow.geometry.space import PLAIN, Space
 from asdflow.normalizations._base import ORDER, Context
 from asdflow.references.bank import Bank, Queries
-from asdflow.references.references import of_bank
+from asdflow.references.candidates import Candidates
+from asdflow.references.references import References
 
 KEYS = ("backend", "normalization")
+
+
+class Fits:
+    """What several detectors fit on one bank: references and backends, made once and kept with this object.
+
+    Parameters
+    ----------
+    bank : Bank
+    """
+
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
+        self._references: dict[tuple[Space, tuple[Any, ...]], Candidates] = {}
+        self._fitted: dict[tuple[Any, tuple[Any, ...]], Fitted] = {}
+
+    def references(self, space: Space, parts: tuple[Any, ...]) -> Candidates:
+        """What normalizations, one after the other, make of the bank in this space."""
+        if (space, parts) not in self._references:
+            if parts:
+                made = parts[-1].change(self.references(space, parts[:-1]))
+            else:
+                made = References(self.bank, space)
+            self._references[space, parts] = made
+        return self._references[space, parts]
+
+    def fitted(self, backend: Any, parts: tuple[Any, ...]) -> Fitted:
+        """The backend on these references."""
+        if (backend, parts) not in self._fitted:
+            references = self.references(backend.compares_in or PLAIN, parts)
+            fitted = backend.fit(references)
+            if self.bank.recording is not None:
+                fitted = ByRecording(fitted, self.bank, Refit(backend, parts))
+            self._fitted[backend, parts] = Remembered(fitted)
+        return self._fitted[backend, parts]
+
+
+@dataclass(frozen=True)
+class Refit:
+    """From a bank to the backend behind the same normalizations, fitted on it; can be pickled."""
+
+    backend: Any
+    parts: tuple[Any, ...]
+
+    def __call__(self, bank: Bank) -> Fitted:
+        return Fits(bank).fitted(self.backend, self.parts)
 
 
 class Detector:
@@ -42,7 +90,7 @@ class Detector:
         self._simple = tuple(simple for part in parts for simple in part.parts())
         self._check()
         self._bank: Bank | None = None
-        self._fitted: Any = None
+        self._fitted: Fitted | None = None
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> Detector:
@@ -97,19 +145,22 @@ class Detector:
 
     def fit(
         self,
-        bank: np.ndarray | Bank,
+        bank: np.ndarray | Bank | Fits,
         domain: np.ndarray | None = None,
         distances: Mapping[str, np.ndarray] | None = None,
+        recording: np.ndarray | None = None,
     ) -> Detector:
         """Fit on normal clips.
 
         Parameters
         ----------
-        bank : (N, D) float, or a Bank that several detectors share
+        bank : (N, D) float, or a Bank or Fits that several detectors share
         domain : (N,) int, optional
             0 source, 1 target.
         distances : mapping of metric to (N, N) float64, optional
             `pairwise(bank, None, metric)` for metrics of `self.metrics`. Changes no bit of the result.
+        recording : (N,) int or str, optional
+            Clips of one recording are not independent: the self-score of one leaves all of them out.
 
         Returns
         -------
@@ -123,13 +174,10 @@ class Detector:
             NaN or infinity; shapes that do not fit; a bank without any spread where a spread is needed.
         """
         with self._named():
-            if not isinstance(bank, Bank):
-                bank = Bank(bank, domain, distances)
-            fitted = self._fit_backend(bank)
-            scores = self._of_kind("scores")
-            for number, part in enumerate(scores):
-                fitted = part.wrap(fitted, Context(bank, partial(self._refit, bank, scores[:number])))
-            self._bank, self._fitted = bank, fitted
+            if not isinstance(bank, Bank | Fits):
+                bank = Bank(bank, domain, distances, recording)
+            fits = bank if isinstance(bank, Fits) else Fits(bank)
+            self._bank, self._fitted = fits.bank, self._fit(fits, self._of_kind("scores"))
         return self
 
     def score_samples(
@@ -153,26 +201,23 @@ class Detector:
             return self._fitted.scores(queries)
 
     def self_scores(self) -> np.ndarray:
-        """(N,) float64: every clip of the bank scored as if it had not been in the bank."""
+        """(N,) float64: every clip of the bank scored as if its recording had not been in the bank."""
         self._require_fit()
         with self._named():
             return self._fitted.self_scores()
 
-    def _fit_backend(self, bank: Bank) -> Fitted:
-        """The backend on the references that the normalizations make of the bank; done once a bank."""
-        references = of_bank(bank)
-        space = self.backend.compares_by, self.backend.segments
-        for part in self._of_kind("bank") + self._of_kind("reference"):
-            references = references.remember((part, *space), partial(part.change, references, *space))
-        return references.remember(self.backend, lambda: Remembered(self.backend.fit(references)))
+    def _fit(self, fits: Fits, scores: Sequence[Any]) -> Fitted:
+        """The backend behind all normalizations but those of scores, and these."""
+        fitted = fits.fitted(self.backend, tuple(self._of_kind("bank") + self._of_kind("reference")))
+        for number, part in enumerate(scores):
+            before = scores[:number]
+            fitted = part.wrap(fitted, Context(fits.bank, partial(self._refit, fits.bank, before)))
+        return fitted
 
     def _refit(self, bank: Bank, before: Sequence[Any], clips: np.ndarray) -> tuple[Fitted, Bank]:
         """Backend and the score normalizations `before`, fitted on some of the clips."""
         smaller = bank.part(clips)
-        fitted = self._fit_backend(smaller)
-        for number, part in enumerate(before):
-            fitted = part.wrap(fitted, Context(smaller, partial(self._refit, smaller, before[:number])))
-        return fitted, smaller
+        return self._fit(Fits(smaller), before), smaller
 
     def _of_kind(self, kind: str) -> list[Any]:
         return [part for part in self._simple if part.kind == kind]

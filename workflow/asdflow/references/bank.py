@@ -1,21 +1,23 @@
-"""The bank of normal clips, the clips to be scored, and what they share: distances computed once.
+"""The bank of normal clips, the clips to be scored, and what they share: distances, computed once.
 
 A detector is built of a backend and of normalizations; all of them ask the same few objects. `Bank` and
-`Queries` hold embeddings and remember every distance matrix they were asked for. `References` are what a
-backend compares a clip with: the bank's clips, or what a normalization made of them.
+`Queries` hold embeddings, and every matrix of products and distances that they were asked for, as long as
+they live themselves; a pickle leaves the matrices out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 
 from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.memory import Lean
 from asdflow.geometry.clustering import canonical_order
 from asdflow.geometry.distances import from_products, in_range, matrix, pairwise
 from asdflow.geometry.inner_products import Products, part_count, products, total
+from asdflow.geometry.space import Space
 
 SOURCE, TARGET = 0, 1
 #: Products that are kept at most (0.13 GB): both metrics and the principal axes are made of them. Beyond,
@@ -23,12 +25,20 @@ SOURCE, TARGET = 0, 1
 KEPT = 2**24
 
 
-class Embedded:
-    """Embeddings with a memory for what was computed from them."""
+class Embedded(Lean):
+    """Embeddings, and their products and distances with the clips of a bank.
+
+    Attributes
+    ----------
+    vectors : (clips, D) float
+    bank : Bank
+        What the clips are compared with; a bank's own clips with each other.
+    """
+
+    bank: Bank
 
     def __init__(self, vectors: np.ndarray, name: str) -> None:
         self.vectors = matrix(vectors, name)
-        self._memory: dict[Any, Any] = {}
 
     @property
     def size(self) -> int:
@@ -39,21 +49,6 @@ class Embedded:
     def dimensions(self) -> int:
         """Length of a vector."""
         return self.vectors.shape[1]
-
-    @property
-    def order(self) -> np.ndarray:
-        """(clips,) numbers of the clips in an order that depends on their values alone."""
-        return self.remember("order", lambda: canonical_order(self.vectors))
-
-    def remember(self, key: Any, make: Callable[[], Any]) -> Any:
-        """`make()`, computed at the first call with this key only."""
-        if key not in self._memory:
-            self._memory[key] = make()
-        return self._memory[key]
-
-    def forget(self) -> None:
-        """Drop all that is remembered. Much of it holds this object too, and would stay in memory with it."""
-        self._memory.clear()
 
     def band(self, number: int, bands: int) -> np.ndarray:
         """(clips, D / bands) slice of band-major vectors. Raises ConfigError unless `bands` divides D."""
@@ -66,60 +61,66 @@ class Embedded:
         width = self.dimensions // bands
         return self.vectors[:, number * width : (number + 1) * width]
 
-    def knows(self, metric: str, bands: int) -> bool:
+    def products(self) -> Products:
+        """Products with the bank's clips, about the bank's centre."""
+        return self._products_in(1)[0]
+
+    def distances(self, space: Space) -> np.ndarray:
+        """(bands, n, N) float64 distances to the bank's clips. Not to be written to."""
+        if space not in self._distances:
+            self._distances[space] = self._computed(space)
+        return self._distances[space]
+
+    def knows(self, space: Space) -> bool:
         """Whether these distances have been asked for before, or were given."""
-        return ("distances", metric, bands) in self._memory
+        return space in self._distances
 
-    def _products(self, other: Embedded, bands: int) -> list[Products]:
-        """Products with the clips of `other`, band by band."""
-        parts = self._parts(other)
+    @cached_property
+    def _distances(self) -> dict[Space, np.ndarray]:
+        return {}
 
-        def made(count: int) -> list[Products]:
-            of_other = other._memory.get(("products", count))
-            rights = [None] * count if of_other is None else [part.right for part in of_other]
-            return [
-                products(*pair, right) for pair, right in zip(self._pairs(other, count), rights, strict=True)
-            ]
+    @cached_property
+    def _products(self) -> dict[int, list[Products]]:
+        """Products of 1, 2, ... equal parts of the vectors."""
+        return {}
 
-        if parts % bands:
-            return self.remember(("products", bands), lambda: made(bands))
-        known = self.remember(("products", parts), lambda: made(parts))
-        if bands == parts:
-            return known
-        each, pairs = parts // bands, self._pairs(other, bands)
-        return self.remember(
-            ("products", bands),
-            lambda: [total(known[each * b : each * (b + 1)], *pairs[b]) for b in range(bands)],
-        )
-
-    def _parts(self, other: Embedded) -> int:
-        """Parts of a vector whose products with the clips of `other` are kept: 1 where these are too many."""
+    @property
+    def _parts(self) -> int:
+        """Parts of a vector whose products are kept: 1 where these are too many."""
         parts = part_count(self.dimensions)
-        return 1 if self.size * other.size * parts > KEPT else parts
+        return 1 if self.size * self.bank.size * parts > KEPT else parts
 
-    def _distances(self, other: Embedded, metric: str, bands: int) -> np.ndarray:
-        """(bands, n, n') float64 distances to the clips of `other`, band by band."""
-
-        def compute() -> np.ndarray:
-            pairs = self._pairs(other, bands)
-            usable = metric != "cosine" or all(in_range(part) is part for pair in pairs for part in pair)
-            result = np.empty((bands, self.size, other.size))
-            shared = self._parts(other) % bands == 0 or self._parts(other) == 1
-            if usable and shared and result.size <= KEPT:
-                for part, out in zip(self._products(other, bands), result, strict=True):
-                    from_products(part, metric, out)
+    def _products_in(self, bands: int) -> list[Products]:
+        """Products band by band, those of several parts summed where the bands are made of parts."""
+        if bands not in self._products:
+            parts, pairs = self._parts, self._pairs(bands)
+            if bands == parts or parts % bands:
+                self._products[bands] = [products(x, y) for x, y in pairs]
             else:
-                for (x, y), out in zip(pairs, result, strict=True):
-                    out[...] = pairwise(x, y, metric)
-            return result
+                known, each = self._products_in(parts), parts // bands
+                self._products[bands] = [
+                    total(known[each * band : each * (band + 1)], *pairs[band]) for band in range(bands)
+                ]
+        return self._products[bands]
 
-        return self.remember(("distances", metric, bands), compute)
+    def _computed(self, space: Space) -> np.ndarray:
+        pairs = self._pairs(space.bands)
+        usable = space.metric != "cosine" or all(in_range(part) is part for pair in pairs for part in pair)
+        shared = self._parts % space.bands == 0 or self._parts == 1
+        result = np.empty((space.bands, self.size, self.bank.size))
+        if usable and shared and result.size <= KEPT:
+            for part, out in zip(self._products_in(space.bands), result, strict=True):
+                from_products(part, space.metric, out)
+        else:
+            for (x, y), out in zip(pairs, result, strict=True):
+                out[...] = pairwise(x, y, space.metric)
+        return result
 
-    def _pairs(self, other: Embedded, bands: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Both sides of each band; the same object twice where `other` is this one."""
-        parts = [self.band(b, bands) for b in range(bands)]
-        others = parts if other is self else [other.band(b, bands) for b in range(bands)]
-        return list(zip(parts, others, strict=True))
+    def _pairs(self, bands: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Both sides of each band; the same object twice where these are the bank's clips."""
+        mine = [self.band(number, bands) for number in range(bands)]
+        others = mine if self is self.bank else [self.bank.band(number, bands) for number in range(bands)]
+        return list(zip(mine, others, strict=True))
 
 
 class Bank(Embedded):
@@ -132,6 +133,9 @@ class Bank(Embedded):
         0 source, 1 target. None where the data set has no domains.
     distances : mapping of metric to (N, N) float64, optional
         As `asdflow.geometry.distances.pairwise(vectors, None, metric)` gives them.
+    recording : (N,) int or str, optional
+        Clips of one recording are not independent: the self-score of one leaves all of them out. Default:
+        every clip is a recording of its own.
 
     Raises
     ------
@@ -144,34 +148,52 @@ class Bank(Embedded):
         vectors: np.ndarray,
         domain: np.ndarray | None = None,
         distances: Mapping[str, np.ndarray] | None = None,
+        recording: np.ndarray | None = None,
     ) -> None:
         super().__init__(vectors, "bank")
         self.domain = None if domain is None else _domain(domain, self.size)
-        for metric, values in (distances or {}).items():
-            self._memory["distances", metric, 1] = _given(values, (self.size, self.size), metric)
+        self.recording = None if recording is None else _recording(recording, self.size)
+        self._distances.update(_given(distances or {}, (self.size, self.size)))
 
-    def distances(self, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, N, N) float64 distances between the clips, band by band."""
-        return self._distances(self, metric, bands)
+    @property
+    def bank(self) -> Bank:
+        """Itself."""
+        return self
 
-    def products(self) -> Products:
-        """Of all clips, about their centre."""
-        return self._products(self, 1)[0]
+    @cached_property
+    def order(self) -> np.ndarray:
+        """(N,) numbers of the clips in an order that depends on their values alone."""
+        return canonical_order(self.vectors)
 
     def part(self, clips: np.ndarray) -> Bank:
-        """Bank of some of the clips, with what is known of their distances."""
-        result = Bank(self.vectors[clips], None if self.domain is None else self.domain[clips])
-        for key, values in self._memory.items():
-            if key[0] == "distances":
-                result._memory[key] = values[:, clips[:, None], clips]
-            if key[0] == "products":
-                result._memory[key] = [part.part(clips) for part in values]
+        """Bank of some of the clips, with their distances where known; their products have another centre."""
+        domain, recording = (None if of is None else of[clips] for of in (self.domain, self.recording))
+        result = Bank(self.vectors[clips], domain, recording=recording)
+        for space, values in self._distances.items():
+            result._distances[space] = values[:, clips[:, None], clips]
         return result
+
+    @property
+    def recordings(self) -> list[np.ndarray]:
+        """Numbers of the clips of each recording."""
+        if self.recording is None:
+            return [np.array([clip]) for clip in range(self.size)]
+        order = np.argsort(self.recording, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.recording))[:-1])
+
+    def apart(self, clips: np.ndarray) -> tuple[Bank, Queries]:
+        """The bank without some clips, and these as clips to be scored against it."""
+        others = np.setdiff1d(np.arange(self.size), clips)
+        rest = self.part(others)
+        queries = Queries(self.vectors[clips], rest)
+        for space, values in self._distances.items():
+            queries._distances[space] = values[:, clips[:, None], others]
+        return rest, queries
 
     def as_queries(self) -> Queries:
         """The bank's clips as clips to be scored, with the same distances."""
         result = Queries(self.vectors, self)
-        result._memory = self._memory
+        result._distances, result._products = self._distances, self._products
         return result
 
 
@@ -197,16 +219,16 @@ class Queries(Embedded):
                 "Embed both with the same encoder, layer and pooling.",
             )
         self.bank = bank
-        for metric, values in (distances or {}).items():
-            self._memory["distances", metric, 1] = _given(values, (self.size, bank.size), metric)
+        self._distances.update(_given(distances or {}, (self.size, bank.size)))
 
-    def distances(self, metric: str, bands: int = 1) -> np.ndarray:
-        """(bands, M, N) float64 distances to the bank's clips, band by band."""
-        return self._distances(self.bank, metric, bands)
 
-    def products(self) -> Products:
-        """With the bank's clips, about the bank's centre."""
-        return self._products(self.bank, 1)[0]
+def _recording(recording: np.ndarray, size: int) -> np.ndarray | None:
+    """(N,) int, equal where recordings are; None where no two are. Raises DataError for another shape."""
+    recording = np.asarray(recording)
+    if recording.shape != (size,):
+        raise DataError("recording", f"has shape {recording.shape}", f"Give {size} names, one a clip.")
+    names, number = np.unique(recording, return_inverse=True)
+    return number if len(names) < size else None
 
 
 def _domain(domain: np.ndarray, size: int) -> np.ndarray:
@@ -220,10 +242,16 @@ def _domain(domain: np.ndarray, size: int) -> np.ndarray:
     return domain.astype(np.int64)
 
 
-def _given(values: np.ndarray, shape: tuple[int, int], metric: str) -> np.ndarray:
-    values = np.asarray(values, dtype=np.float64)
-    if values.shape != shape:
-        raise DataError(
-            f"distances[{metric!r}]", f"has shape {values.shape} instead of {shape}", "Compute it again."
-        )
-    return values[None]
+def _given(distances: Mapping[str, np.ndarray], shape: tuple[int, int]) -> dict[Space, np.ndarray]:
+    """Matrices that were handed over, by space. Raises DataError for another shape."""
+    result = {}
+    for metric, values in distances.items():
+        values = np.asarray(values, dtype=np.float64)
+        if values.shape != shape:
+            raise DataError(
+                f"distances[{metric!r}]",
+                f"has shape {values.shape} instead of {shape}",
+                "Compute it again.",
+            )
+        result[Space(metric)] = values[None]
+    return result

@@ -5,7 +5,8 @@ The word density is the field's; it is a mean distance, large where references a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -13,11 +14,13 @@ from typing import Protocol
 import numpy as np
 
 from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.memory import Lean
 from asdflow.geometry.neighbours import Neighbours, in_order, smallest
-from asdflow.references.references import NOBODY, References
+from asdflow.references.recipes import NOBODY
+from asdflow.references.references import References
 
 #: Distances of one batch of rows that are searched again.
-BATCH = 2**19
+SEARCHED = 2**19
 
 
 class Reduce(Protocol):
@@ -54,13 +57,8 @@ class Changes:
         order = in_order(clip)
         return cls(clip[order], reference[order], density[order])
 
-    def part(self, start: int, stop: int) -> Changes:
-        """Those of the clips from `start` to before `stop`."""
-        rows = slice(*np.searchsorted(self.clip, (start, stop)))
-        return Changes(self.clip[rows], self.reference[rows], self.density[rows])
 
-
-class Density:
+class Density(Lean, ABC):
     """Density of every reference, with all references and with those that a clip takes away left out.
 
     Attributes
@@ -68,112 +66,130 @@ class Density:
     full : (bands, R) float64
     """
 
-    def __init__(self, full: np.ndarray, changes: Callable[[], list[Changes]]) -> None:
-        self.full, self._make = full, changes
+    full: np.ndarray
 
     @cached_property
     def changes(self) -> list[Changes]:
         """For each band what differs from `full` when a clip is left out."""
-        return self._make()
+        return self._changed()
+
+    @abstractmethod
+    def _changed(self) -> list[Changes]:
+        """`changes`, computed anew."""
 
 
-@dataclass(frozen=True)
-class Nearest:
+class NeighbourDensity(Density):
     """A density that is a function of the distances to the nearest other references.
 
-    Attributes
+    Parameters
     ----------
+    references : References
     reduce : Reduce
     count : int
         Neighbours that `reduce` looks at.
     where, parameter : str
         What to blame when there are too few references.
+
+    Raises
+    ------
+    ConfigError
+        There are fewer than `count` other references.
     """
 
-    reduce: Reduce
-    count: int
-    where: str
-    parameter: str
+    def __init__(
+        self, references: References, reduce: Reduce, count: int, where: str, parameter: str
+    ) -> None:
+        require_others(references, count, where, parameter)
+        self.references, self.reduce, self.count = references, reduce, count
+        self.full = reduce.full(self._lists.distance[..., :count])
 
-    def of(self, references: References, metric: str, bands: int) -> Density:
-        """Density of every reference. Raises ConfigError when there are fewer than `count` others."""
-        self.require(references)
-        lists = references.neighbours(metric, bands, looked_up(self.count, references))
-        full = self.reduce.full(lists.distance[..., : self.count])
+    @property
+    def _lists(self) -> Neighbours:
+        return self.references.neighbours(looked_up(self.count, self.references))
 
-        def changes() -> list[Changes]:
-            if one_each(references.owners):
-                return self._without_one(references, lists)
-            return [self._without_several(references, lists, metric, bands, band) for band in range(bands)]
+    def _changed(self) -> list[Changes]:
+        if one_each(self.references.owners):
+            return self._without_one()
+        return [self._without_several(band) for band in range(len(self.full))]
 
-        return Density(full, changes)
-
-    def require(self, references: References) -> None:
-        """Raise ConfigError unless every reference has `count` others."""
-        available = references.size - 1
-        if available == 0 and references.bank.size > 1:
-            raise DataError(
-                "bank",
-                f"of {references.bank.size} clips leaves one distinct reference, which has no neighbour",
-                "Check the recordings for copies: a density needs clips that differ.",
-            )
-        if self.count > available:
-            raise ConfigError(
-                f"{self.where}, parameter {self.parameter}",
-                f"is {self.count}, but a reference has only {available} others that differ, "
-                f"in a bank of {references.bank.size} clips",
-                f"Set {self.parameter} to {available} or less, or give a larger bank."
-                if available
-                else "Give a larger bank.",
-            )
-
-    def _without_one(self, references: References, lists: Neighbours) -> list[Changes]:
+    def _without_one(self) -> list[Changes]:
         """Every clip takes one reference away at most: of each list one entry is dropped at a time."""
-        values = self.reduce.dropped(lists.distance, self.count)
-        result = []
-        for band, value in enumerate(values):
-            owner = references.owners[lists.index[band, :, : self.count], 0]  # (R, count)
+        values, result = self.reduce.dropped(self._lists.distance, self.count), []
+        for index, value in zip(self._lists.index, values, strict=True):
+            owner = self.references.owners[index[:, : self.count], 0]  # (R, count)
             reference, place = np.nonzero(owner != NOBODY)
             result.append(Changes.of(owner[reference, place], reference, value[reference, place]))
         return result
 
-    def _without_several(
-        self, references: References, lists: Neighbours, metric: str, bands: int, band: int
-    ) -> Changes:
+    def _without_several(self, band: int) -> Changes:
         """A clip takes several references away: every list that names one of them is filtered.
 
         A list is a little longer than needed. Where that is not enough, the whole row is searched again.
         """
-        owners, index, near = references.owners, lists.index[band], lists.distance[band]
+        owners, lists = self.references.owners, self._lists
+        index, near = lists.index[band], lists.distance[band]
         row, clip = _concerned(owners, index[:, : self.count])
         gone = (owners[index[row]] == clip[:, None, None]).any(axis=-1)
         left = np.sort(np.where(gone, np.inf, near[row]), axis=-1)[:, : self.count]
-        short = np.isinf(left).any(axis=-1)
-        if index.shape[-1] < references.size - 1:
-            self._search(references, metric, bands, band, row, clip, np.flatnonzero(short), left)
+        if index.shape[-1] < self.references.size - 1:
+            self._search(band, row, clip, np.flatnonzero(np.isinf(left).any(axis=-1)), left)
         return Changes.of(clip, row, self.reduce.full(left, band))
 
     def _search(
-        self,
-        references: References,
-        metric: str,
-        bands: int,
-        band: int,
-        row: np.ndarray,
-        clip: np.ndarray,
-        short: np.ndarray,
-        left: np.ndarray,
+        self, band: int, row: np.ndarray, clip: np.ndarray, short: np.ndarray, left: np.ndarray
     ) -> None:
         """Fill the lists of `left` at `short`: references of `row` less those that `clip` takes away."""
-        step = max(1, BATCH // references.size)
-        one = slice(band, band + 1)
+        step = max(1, SEARCHED // self.references.size)
         for some in (short[begin : begin + step] for begin in range(0, len(short), step)):
             different, place = np.unique(row[some], return_inverse=True)
-            distances = references.between(metric, bands, different, one)[0][place]
+            distances = self.references.among(different)[band][place]
             distances[np.arange(len(some)), row[some]] = np.inf
-            distances[references.owned_by(clip[some])] = np.inf
+            distances[(self.references.owners == clip[some, None, None]).any(axis=-1)] = np.inf
             found = smallest(distances, self.count)
             left[some, : found.shape[1]] = found
+
+
+class DensityOfParts(Density):
+    """Densities of parts of the references, each among its own.
+
+    Parameters
+    ----------
+    parts : sequence of the numbers of references and their density, which together are all of them
+    """
+
+    def __init__(self, parts: Sequence[tuple[np.ndarray, Density]]) -> None:
+        self.parts = tuple(parts)
+        order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+        self.full = np.concatenate([density.full for _, density in parts], axis=1)[:, order]
+
+    def _changed(self) -> list[Changes]:
+        result = []
+        for band in range(len(self.full)):
+            of_band = [(rows, density.changes[band]) for rows, density in self.parts]
+            clip = np.concatenate([part.clip for _, part in of_band])
+            reference = np.concatenate([rows[part.reference] for rows, part in of_band])
+            result.append(Changes.of(clip, reference, np.concatenate([part.density for _, part in of_band])))
+        return result
+
+
+def require_others(references: References, count: int, where: str, parameter: str) -> None:
+    """Raise ConfigError unless every reference has `count` others."""
+    available = references.size - 1
+    if available == 0 and references.bank.size > 1:
+        raise DataError(
+            "bank",
+            f"of {references.bank.size} clips leaves one distinct reference, which has no neighbour",
+            "Check the recordings for copies: a density needs clips that differ.",
+        )
+    if count > available:
+        raise ConfigError(
+            f"{where}, parameter {parameter}",
+            f"is {count}, but a reference has only {available} others that differ, "
+            f"in a bank of {references.bank.size} clips",
+            f"Set {parameter} to {available} or less, or give a larger bank."
+            if available
+            else "Give a larger bank.",
+        )
 
 
 def looked_up(count: int, references: References) -> int:
@@ -189,28 +205,6 @@ def _concerned(owners: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.nd
     row, clip = np.divmod(np.unique(row * clips + of_list[row, place]), clips)
     kept = ~(owners[row] == clip[:, None]).any(axis=1)
     return row[kept], clip[kept]
-
-
-def of_parts(references: References, parts: Sequence[tuple[np.ndarray, Density]], bands: int) -> Density:
-    """One density from those of parts of the references, each given with the numbers of its references."""
-    full = np.empty((bands, references.size))
-    for rows, density in parts:
-        full[:, rows] = density.full
-
-    def changes() -> list[Changes]:
-        result = []
-        for band in range(bands):
-            of_band = [(rows, density.changes[band]) for rows, density in parts]
-            result.append(
-                Changes.of(
-                    np.concatenate([part.clip for _, part in of_band]),
-                    np.concatenate([rows[part.reference] for rows, part in of_band]),
-                    np.concatenate([part.density for _, part in of_band]),
-                )
-            )
-        return result
-
-    return Density(full, changes)
 
 
 def one_each(owners: np.ndarray) -> bool:
@@ -255,14 +249,6 @@ class DecayingMean:
 
 #: The mean of the distances.
 MEAN = DecayingMean(1.0)
-
-
-def mean_of_finite(ascending: np.ndarray) -> np.ndarray:
-    """Mean of the finite values of the last axis; NaN where there is none."""
-    finite = np.isfinite(ascending)
-    number = finite.sum(axis=-1)
-    total = np.where(finite, ascending, 0.0).sum(axis=-1)
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
 def decaying_count(r: float, size: int) -> int:

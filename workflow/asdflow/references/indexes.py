@@ -7,14 +7,16 @@ misses.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
 from asdflow.foundation.errors import ConfigError
 from asdflow.geometry.distances import unit_rows
-from asdflow.references.bank import Bank, Queries
-from asdflow.references.references import ANY, References
+from asdflow.geometry.space import Metric
+from asdflow.references.bank import Bank, Embedded
+from asdflow.references.candidates import ANY, Candidates
 
 Kind = Literal["exact", "faiss", "faiss_ivf"]
 
@@ -23,15 +25,16 @@ PER_LIST = 256
 #: Candidates beside those wanted: single precision may order close ones otherwise.
 SPARE = 4
 #: Values of one batch of differences.
-BATCH = 2**22
+DIFFERENCES = 2**22
 
 
-class IndexedReferences(References):
+class IndexedClips(Candidates):
     """The bank's clips, searched by an index.
 
     Parameters
     ----------
     bank : Bank
+    metric : "cosine" or "euclidean"
     kind : "faiss" (every clip is looked at) or "faiss_ivf" (those of the lists nearest to the query)
     probes : int
         Lists that are looked at.
@@ -42,30 +45,48 @@ class IndexedReferences(References):
         faiss is not installed.
     """
 
-    def __init__(self, bank: Bank, kind: Kind, probes: int) -> None:
-        super().__init__(bank)
-        self.kind, self.probes, self._faiss = kind, probes, _faiss()
+    def __init__(self, bank: Bank, metric: Metric, kind: Kind, probes: int) -> None:
+        self.bank, self.metric, self.kind, self.probes = bank, metric, kind, probes
+        _faiss()
 
-    def _nearest(self, clips: Queries | None, metric: str, bands: int, k: int) -> dict[int, np.ndarray]:
-        asked = _comparable((clips or self.bank).vectors, metric)
-        bank = self.remember(("vectors", metric), lambda: _comparable(self.bank.vectors, metric))
-        groups = [ANY] if self.domain is None else np.unique(self.domain).tolist()
+    @property
+    def size(self) -> int:
+        """Number of clips."""
+        return self.bank.size
+
+    @property
+    def domain(self) -> np.ndarray | None:
+        """(N,) 0 source, 1 target; or None."""
+        return self.bank.domain
+
+    def search(self, clips: Embedded, k: int) -> dict[int, np.ndarray]:
+        """The nearest among the candidates that the index finds."""
+        asked, own = _comparable(clips.vectors, self.metric), clips is self.bank
         result = {}
-        for domain in groups:
-            rows = np.arange(self.size) if domain == ANY else np.flatnonzero(self.domain == domain)
-            index = self.remember(("index", metric, domain), lambda rows=rows: self._index(bank[rows]))
-            wanted = min(len(rows), k + SPARE + (clips is None))
+        for domain, (rows, index) in self._indexes.items():
+            wanted = min(len(rows), k + SPARE + own)
             _, found = index.search(asked.astype(np.float32), wanted)
-            near = _distances(asked, bank, np.where(found < 0, -1, rows[found]), metric)
-            if clips is None:
+            near = _distances(asked, self._vectors, np.where(found < 0, -1, rows[found]), self.metric)
+            if own:
                 near[rows[found] == np.arange(len(asked))[:, None]] = np.inf
             near = np.sort(near, axis=1)[:, :k]
-            result[int(domain)] = np.full((1, len(asked), k), np.inf)
-            result[int(domain)][0, :, : near.shape[1]] = near
+            result[domain] = np.full((1, len(asked), k), np.inf)
+            result[domain][0, :, : near.shape[1]] = near
         return result
 
+    @cached_property
+    def _vectors(self) -> np.ndarray:
+        return _comparable(self.bank.vectors, self.metric)
+
+    @cached_property
+    def _indexes(self) -> dict[int, tuple[np.ndarray, Any]]:
+        """Numbers of the clips of each domain, and their index."""
+        domain = np.full(self.size, ANY) if self.domain is None else self.domain
+        parts = {int(one): np.flatnonzero(domain == one) for one in np.unique(domain)}
+        return {one: (rows, self._index(self._vectors[rows])) for one, rows in parts.items()}
+
     def _index(self, vectors: np.ndarray) -> Any:
-        faiss, dimensions = self._faiss, vectors.shape[1]
+        faiss, dimensions = _faiss(), vectors.shape[1]
         vectors = vectors.astype(np.float32)
         flat = faiss.IndexFlatL2(dimensions)
         if self.kind == "faiss" or len(vectors) < 2 * PER_LIST:
@@ -99,7 +120,7 @@ def _comparable(vectors: np.ndarray, metric: str) -> np.ndarray:
 def _distances(asked: np.ndarray, bank: np.ndarray, found: np.ndarray, metric: str) -> np.ndarray:
     """(M, n) distances from each row to the clips found for it, infinite where none was (-1)."""
     result = np.empty(found.shape)
-    step = max(1, BATCH // (found.shape[1] * bank.shape[1]))
+    step = max(1, DIFFERENCES // (found.shape[1] * bank.shape[1]))
     for start in range(0, len(found), step):
         rows = slice(start, start + step)
         square = np.square(asked[rows, None] - bank[found[rows]]).sum(axis=2)

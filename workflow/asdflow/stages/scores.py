@@ -11,6 +11,7 @@ import pyarrow as pa
 from asdflow.foundation.errors import AsdflowError, DataError
 from asdflow.geometry.distances import pairwise
 from asdflow.pipeline.build import detector as build_detector
+from asdflow.pipeline.detector import Fits
 from asdflow.products import tables
 from asdflow.references.bank import Bank, Queries
 from asdflow.stages.sections import Section, embedding_parts, sections
@@ -59,30 +60,29 @@ def score_columns(
     scores: dict[str, list[np.ndarray]] = {name: [] for name in detectors}
     for section in sections(embeddings):
         rows += [section.train, section.test]
-        for name, parts in _of_section(embeddings, section, detectors, distances).items():
+        for name, parts in _of_section(clips, embeddings, section, detectors, distances).items():
             scores[name] += parts
     described = _with_labels(clips, embeddings.take(pa.array(np.concatenate(rows))))
     return {name: described | {"score": _finite(name, parts)} for name, parts in scores.items()}
 
 
 def _of_section(
+    clips: pa.Table,
     embeddings: pa.Table,
     section: Section,
     detectors: Mapping[str, Mapping[str, Any]],
     distances: Mapping[str, pa.Table],
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Self-scores of the bank and scores of the test clips, by detector."""
-    bank, queries = _shared(embeddings, section, distances)
-    scores = {}
+    bank, queries = _shared(clips, embeddings, section, distances)
+    fits, scores = Fits(bank), {}
     for name, spec in detectors.items():
         try:
-            fitted = build_detector(spec).fit(bank)
+            fitted = build_detector(spec).fit(fits)
             scores[name] = fitted.self_scores(), fitted.score_samples(queries)
         except AsdflowError as error:
             where = f"machine {section.machine}, section {section.name}, {name}: {error.where}"
             raise type(error)(where, error.what, error.remedy) from None
-    bank.forget()  # the matrices of this section, before those of the next
-    queries.forget()
     return scores
 
 
@@ -112,12 +112,14 @@ def _with_labels(clips: pa.Table, rows: pa.Table) -> dict[str, Any]:
 
 
 def _shared(
-    embeddings: pa.Table, section: Section, distances: Mapping[str, pa.Table]
+    clips: pa.Table, embeddings: pa.Table, section: Section, distances: Mapping[str, pa.Table]
 ) -> tuple[Bank, Queries]:
     """Bank and test clips of a section, with the distances that are known."""
+    train = _with_labels(clips, embeddings.take(pa.array(section.train)))
     of_bank, of_test = embedding_parts(embeddings, section)
     parts = {metric: _distance_parts(table, section) for metric, table in distances.items()}
-    bank = Bank(of_bank, section.domain, {metric: known[0] for metric, known in parts.items()})
+    recording = np.array(train["recording"].to_pylist())
+    bank = Bank(of_bank, section.domain, {metric: known[0] for metric, known in parts.items()}, recording)
     return bank, Queries(of_test, bank, {metric: known[1] for metric, known in parts.items()})
 
 
