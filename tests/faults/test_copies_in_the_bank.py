@@ -29,7 +29,6 @@ def test_without_copies_the_normal_clip_is_below_every_anomaly(backend, clips):
     assert scores(backend, bank, normal)[0] < scores(backend, bank, anomalies).min()
 
 
-@pytest.mark.xfail(strict=True, reason="backends of local densities have no option `duplicates` yet")
 @pytest.mark.parametrize("backend", LOCAL)
 def test_with_more_copies_of_one_clip_than_neighbours_it_still_is(backend, clips):
     bank, normal, anomalies = clips
