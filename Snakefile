@@ -2,6 +2,8 @@
 
 import os
 
+from asdflow.config.remembered import remember
+from asdflow.plan.network import require_hosts
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -29,6 +31,14 @@ wildcard_constraints:
     **plan.patterns,
     machine="[^/]+",
     layer="[^/]+",
+
+
+onstart:
+    try:
+        require_hosts(plan, [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()])
+    except AsdflowError as error:
+        raise WorkflowError(str(error)) from None
+    remember(config)
 
 
 report: os.path.join(workflow.basedir, "workflow/report/workflow.rst")

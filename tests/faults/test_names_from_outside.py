@@ -84,8 +84,10 @@ SECTIONS = {
     "../../x": "may hold letters, digits",
     "\u00fc": "e.g. 'u'",
     ".hidden": "not begin with a dot",
-    "a_test": "holds '_test', which names of score files use",
-    "a_id_b": "holds '_id_'",
+    "a_test": "holds the word 'test', which separates machine, section and domain in score files",
+    "a_id_b": "holds the word 'id'",
+    "id_1": "holds the word 'id'",  # `..._section_id_1_test.csv` would be section 1
+    "00_test_2": "holds the word 'test'",  # a second copy of the file of section 00
     "s" * 101: "has 101 letters, at most 100",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from test_exchange import CELLS, clips_table, dev_name, scores_of, write
 from typer.testing import CliRunner
@@ -55,7 +56,8 @@ def test_every_machine_is_printed_on_request(folder):
     rows = {line.split()[0]: line.split() for line in table.splitlines()}
     for row in expected(0).table.to_pylist():
         terms = [f"{100 * row[name]:.2f}" for name in ("auc_source", "auc_target", "pauc", "official")]
-        assert rows[row["machine"]] == [row["machine"], "00", *terms]
+        clips = ["10", "10", "10", "10"]  # normal and anomalous ones, each a recording of its own
+        assert rows[row["machine"]] == [row["machine"], "00", *terms, *clips]
 
 
 @pytest.mark.parametrize(
@@ -137,3 +139,51 @@ def test_decisions_are_judged_by_f1(folder):
         write(folder / "knn" / f"decision_result_{machine}_section_00_test.csv", rows)
     lines = {line.split()[0]: line.split() for line in run(folder).splitlines()}
     assert (lines["knn"][-1], lines["lof"][-1]) == ("100.00", "-")
+    assert "mean F1: arithmetic mean of the sections' F1" in run(folder)
+
+
+def test_f1_stands_in_the_table_for_programs_with_its_kind_of_mean_and_the_clips_behind_it(folder, tmp_path):
+    right = {"ToyCar": 8, "fan": 2}  # alarms on this many of the 10 anomalous clips, and on no normal one
+    for machine, count in right.items():
+        anomalies = [cell for cell in CELLS if cell[1] == "anomaly"][:count]
+        rows = [(dev_name(*cell), int(cell in anomalies)) for cell in CELLS]
+        write(folder / "knn" / f"decision_result_{machine}_section_00_test.csv", rows)
+    run(folder, "--csv", tmp_path / "values.csv")
+    with open(tmp_path / "values.csv", newline="") as file:
+        rows = {(r["machine"], r["metric"]): r for r in csv.DictReader(file) if r["system"] == "knn"}
+    f1s = {machine: 2 * count / (count + 10) for machine, count in right.items()}
+    assert {machine: float(rows[machine, "f1"]["value"]) for machine in right} == pytest.approx(f1s)
+    assert float(rows["all", "f1_arithmetic_mean"]["value"]) == pytest.approx(sum(f1s.values()) / 2)
+    assert float(rows["all", "f1_harmonic_mean"]["value"]) == pytest.approx(
+        2 / sum(1 / x for x in f1s.values())
+    )
+    assert [rows["fan", "f1_source"][key] for key in ("normal", "anomaly", "low")] == ["5", "5", ""]
+    assert "Behind each system: 20 normal test clips each a recording of its own" in run(folder)
+
+
+def test_recordings_are_counted_beside_clips(tmp_path):
+    names = [f"{i:04d}" for i in range(12)]
+    rows = [(f"{n}.wav", i) for i, n in enumerate(names)]
+    write(tmp_path / "s" / "anomaly_score_fan_section_00_test.csv", rows)
+    table = clips_table(names, label=["normal", "anomaly"] * 6, domain=["source"] * 12)
+    table = table.set_column(
+        table.column_names.index("recording"), "recording", pa.array([f"r{i // 6}" for i in range(12)])
+    )
+    tables.write(tmp_path / "clips.parquet", "clips", table, {})
+    arguments = (tmp_path / "s", "--clips", tmp_path / "clips.parquet", "--csv", tmp_path / "values.csv")
+    text = run(*arguments, "--by-machine")
+    assert "6 normal test clips of 2 recordings and 6 anomalous ones of 2 recordings." in text
+    assert text.splitlines()[-1].split()[-4:] == ["6", "2", "6", "2"]
+    assert "Few recordings: some machine, section, domain and label has only 2. Intervals" in text
+    with open(tmp_path / "values.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            assert (row["normal"], row["normal_recordings"], row["anomaly_recordings"]) == ("6", "2", "2")
+
+
+def test_decisions_can_be_left_unread(folder):
+    file = folder / "knn" / "decision_result_fan_section_00_test.csv"
+    file.write_text("file,decision\n")
+    with pytest.raises(DataError, match=r"line 1: 'decision' is not a finite number.*--no-decisions"):
+        run(folder)
+    lines = {line.split()[0]: line.split() for line in run(folder, "--no-decisions").splitlines()}
+    assert lines["knn"][1] == f"{100 * expected(0).overall:.4f}"

@@ -1,5 +1,7 @@
 """Score files in the evaluators' format: read, evaluated, written, and refused when they are wrong."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -83,7 +85,7 @@ def test_the_leaderboard_is_sorted_and_in_percent(folder):
     found = evaluate_folder(folder, rounds=40)
     lines = str(found).splitlines()
     assert lines[0].split()[:2] == ["system", "official"]
-    assert [line.split()[0] for line in lines[1:]] == found.ranking()
+    assert [line.split()[0] for line in lines[1:3]] == found.ranking()
     best = found.ranking()[0]
     assert float(lines[1].split()[1]) == pytest.approx(100 * found.scores[best].overall, abs=0.005)
 
@@ -324,15 +326,15 @@ def product():
 
 
 def test_what_is_written_reads_back_to_the_same_numbers(tmp_path, product):
-    files = write_system(tmp_path / "mine", product)
-    assert [file.name for file in files] == [
+    written = write_system(tmp_path / "mine", product)
+    assert [file.name for file in written.files] == [
         "anomaly_score_fan_section_00_test.csv",
         "decision_result_fan_section_00_test.csv",
     ]
     submission = read_folder(tmp_path)["mine"]
     rows = product.to_pylist()
     test = {row["clip"].split("/")[-1] + ".wav": row["score"] for row in rows if row["split"] == "test"}
-    limit = threshold([row["score"] for row in rows if row["split"] == "train"])
+    limit = threshold([row["score"] for row in rows if row["split"] == "train"]).limit
     assert submission.scores["fan", "00"] == test
     assert submission.decisions["fan", "00"] == {name: float(score > limit) for name, score in test.items()}
     found = evaluate_folder(tmp_path, rounds=40)
@@ -347,10 +349,24 @@ def test_what_is_written_reads_back_to_the_same_numbers(tmp_path, product):
 
 
 def test_writing_twice_gives_the_same_bytes(tmp_path, product):
-    first = [file.read_bytes() for file in write_system(tmp_path / "a", product)]
+    first = [file.read_bytes() for file in write_system(tmp_path / "a", product).files]
     shuffled = product.take(np.random.default_rng(0).permutation(product.num_rows))
-    assert [file.read_bytes() for file in write_system(tmp_path / "b", shuffled)] == first
+    assert [file.read_bytes() for file in write_system(tmp_path / "b", shuffled).files] == first
     assert b"\r" not in first[0]
+
+
+def test_thresholds_are_kept_with_the_share_of_training_clips_above_them(tmp_path, product):
+    write_system(tmp_path, product, rule="quantile", quantile=0.5)
+    (kept,) = json.loads((tmp_path / "thresholds.json").read_text())
+    rows = product.to_pylist()
+    training = [row["score"] for row in rows if row["split"] == "train"]
+    assert (kept["machine"], kept["section"], kept["rule"], kept["quantile"]) == (
+        "fan",
+        "00",
+        "quantile",
+        0.5,
+    )
+    assert (kept["limit"], kept["share"], kept["clips"]) == (np.median(training), 0.5, 10)
 
 
 def test_a_table_without_training_scores_cannot_be_exported(tmp_path, product):

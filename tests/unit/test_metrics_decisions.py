@@ -11,20 +11,20 @@ from asdflow.metrics import decide, f1, threshold
 
 def test_the_quantile_rule_lets_that_share_of_normal_clips_pass():
     training = np.random.default_rng(0).permutation(np.arange(101.0))
-    assert threshold(training, quantile=0.9, rule="quantile") == 90.0
+    assert threshold(training, quantile=0.9, rule="quantile").limit == 90.0
     assert decide(training, 90.0).sum() == 10
 
 
 def test_by_default_the_threshold_is_the_quantile_of_a_fitted_gamma_distribution():
     training = stats.gamma.rvs(4.0, loc=2.0, scale=0.5, size=3000, random_state=np.random.default_rng(1))
     expected = stats.gamma.ppf(0.9, 4.0, loc=2.0, scale=0.5)
-    assert threshold(training) == pytest.approx(expected, rel=0.02)
+    assert threshold(training).limit == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize("rule", ["quantile", "gamma"])
 def test_equal_training_scores_are_their_own_threshold(rule):
-    assert threshold(np.full(30, 0.25), rule=rule) == 0.25
-    assert threshold([0.25], rule=rule) == 0.25
+    assert threshold(np.full(30, 0.25), rule=rule).limit == 0.25
+    assert threshold([0.25], rule=rule).limit == 0.25
 
 
 def test_a_score_on_the_threshold_is_no_alarm():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from asdflow.checkpoints.models import (
     verify_model,
 )
 from asdflow.checkpoints.registry import hub_address
+from asdflow.foundation.documents import parse_json
 from asdflow.foundation.errors import FetchError
 
 
@@ -104,26 +104,34 @@ def _fill(partial: Path, model: str, revision: str) -> None:
             path.unlink()
 
 
-def _listing(model: str, revision: str) -> dict[str, Mapping[str, Any]]:
-    """What the hub states of every file of a commit, by name."""
+def _listing(model: str, revision: str) -> dict[str, tuple[str | None, int | None]]:
+    """Checksum and size that the hub states of every file of a commit, by name; None for what it does not."""
     url = f"{hub_address()}/api/models/{model}/revision/{revision}?blobs=true"
     try:
-        answer = json.loads(download.read([url], limit=1 << 26))
-        files = {entry["rfilename"]: entry for entry in answer["siblings"]}
+        answer = parse_json(download.read([url], limit=1 << 26))
+        files = {str(entry["rfilename"]): _stated(entry) for entry in answer["siblings"]}
         commit = answer["sha"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise FetchError(url, f"answers something else than a list of files ({error})", "") from None
     if commit != revision:
         raise FetchError(url, f"answers for commit {commit}", "")
     return files
 
 
-def _get(partial: Path, name: str, known: Mapping[str, Mapping[str, Any]], model: str, revision: str) -> None:
+def _stated(entry: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    large, blob = entry.get("lfs"), entry.get("blobId")
+    if large:
+        return f"sha256:{large['sha256']}", int(large["size"])
+    return (f"git:{blob}" if blob else None), None
+
+
+def _get(
+    partial: Path, name: str, known: Mapping[str, tuple[str | None, int | None]], model: str, revision: str
+) -> None:
     url = f"{hub_address()}/{model}/resolve/{revision}/{name}"
     if name not in known:
         raise FetchError(url, "is not among the files of that commit", "")
-    large, blob = known[name].get("lfs"), known[name].get("blobId")
-    if not large and not blob:
+    checksum, size = known[name]
+    if checksum is None:
         raise FetchError(url, "cannot be verified: the hub states no git object id of it", "")
-    checksum = f"sha256:{large['sha256']}" if large else f"git:{blob}"
-    download.fetch([url], partial / name, checksum=checksum, size=large["size"] if large else None)
+    download.fetch([url], partial / name, checksum=checksum, size=size)

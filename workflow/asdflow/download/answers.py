@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from asdflow.download.policy import Policy
 
 PIECE = 1 << 18
 AGENT = "asdflow (research software)"
+NO_ROUTE = re.compile(r"\[Errno (?:101|113)\]")  # the network, the host is unreachable
+NO_NAME = re.compile(r"Failed to resolve '([^']+)'")  # that of a proxy, too
 
 
 class Refused(Exception):
@@ -19,6 +22,14 @@ class Refused(Exception):
 
 class Interrupted(Exception):
     """The body ended before the length that was announced, though the connection did not say so."""
+
+
+class Unreachable(Refused):
+    """The host's name cannot be resolved, or no route leads to it: no passing fault, so not tried again."""
+
+    def __init__(self, host: str, why: str) -> None:
+        self.host = host
+        super().__init__(why)
 
 
 @contextmanager
@@ -34,7 +45,11 @@ def session() -> Iterator[Any]:
 
 @contextmanager
 def get(session: Any, url: str, headers: Mapping[str, str], policy: Policy) -> Iterator[Any]:
-    """The answer to a GET. Raises Refused for what stays: a bad address, certificate, redirect loop."""
+    """The answer to a GET.
+
+    Raises Refused for what stays: a bad address, certificate, redirect loop; Unreachable for a host that
+    cannot be found.
+    """
     from requests import exceptions
 
     try:
@@ -43,6 +58,12 @@ def get(session: Any, url: str, headers: Mapping[str, str], policy: Policy) -> I
         raise Refused(f"the certificate is not trusted ({error})") from None
     except (ValueError, exceptions.TooManyRedirects) as error:  # addresses that cannot be are ValueErrors
         raise Refused(str(error)) from None
+    except exceptions.ConnectionError as error:
+        if unknown := NO_NAME.search(str(error)):
+            raise Unreachable(unknown[1], f"the name {unknown[1]} cannot be resolved") from None
+        if NO_ROUTE.search(str(error)):
+            raise Unreachable(urlsplit(url).hostname or url, "no network leads there") from None
+        raise
     with response:
         yield response
 

@@ -12,6 +12,7 @@ from typing import Any
 from asdflow.download.answers import (
     Interrupted,
     Refused,
+    Unreachable,
     get,
     pieces,
     session,
@@ -25,7 +26,7 @@ from asdflow.download.checks import full_disk, room, split_checksum, verify
 from asdflow.download.locking import locked, slot
 from asdflow.download.policy import AGAIN, Policy
 from asdflow.download.progress import Progress
-from asdflow.foundation.errors import FetchError, NoSourceError
+from asdflow.foundation.errors import FetchError, NoSourceError, OfflineError
 
 
 def fetch(
@@ -64,7 +65,8 @@ def fetch(
     Raises
     ------
     NoSourceError
-        No source gave the file; every source's reason is named.
+        No source gave the file; every source's reason is named. OfflineError where no host of them can be
+        found, without trying again.
     FetchError
         Another file lies under its name, or the disk is too small. What was received remains, unless it was
         wrong; nothing is under the final name.
@@ -72,7 +74,7 @@ def fetch(
     target, policy = Path(target), policy or Policy.from_environment()
     if checksum is not None:
         split_checksum(checksum)
-    partial, reasons = target.with_name(f".{target.name}.part"), []
+    partial, reasons, hosts = target.with_name(f".{target.name}.part"), [], []
     with full_disk(target), locked(target.with_name(f".{target.name}.lock")):
         if target.exists():
             fault = verify(target, checksum, size)
@@ -88,14 +90,16 @@ def fetch(
                     _receive(url, partial, checksum, size, attempts)
                 except Refused as reason:
                     reasons.append(f"{url}: {reason}")
+                    hosts += [reason.host] if isinstance(reason, Unreachable) else []
                     continue
                 os.replace(partial, target)
                 return target
-    error = NoSourceError(
-        target,
-        f"no source gave the file. {'; '.join(reasons)}",
-        f"Run the same command again later (it continues where it broke off), or save the file as {target}.",
+    remedy = (
+        f"Run the same command again later (it continues where it broke off), or save the file as {target}."
     )
+    if len(hosts) == len(urls):
+        raise _offline(target, hosts, remedy)
+    error = NoSourceError(target, f"no source gave the file. {'; '.join(reasons)}", remedy)
     error.reasons = tuple(reasons)
     raise error
 
@@ -103,19 +107,27 @@ def fetch(
 def read(urls: Sequence[str], *, policy: Policy | None = None, limit: int = 1 << 24) -> bytes:
     """Body of a small answer, e.g. of an API, from the first source that gives one.
 
-    Raises FetchError when none does, or when the answer is larger than `limit` bytes.
+    Raises FetchError when none does, or when the answer is larger than `limit` bytes, and
+    OfflineError as `fetch`.
     """
-    policy, reasons = policy or Policy.from_environment(), []
+    policy, reasons, hosts = policy or Policy.from_environment(), [], []
+    remedy = "Check the connection and run the same command again later."
     for url in urls:
         try:
             return _small(url, policy, limit)
         except Refused as reason:
             reasons.append(f"{url}: {reason}")
-    raise FetchError(
-        urls[0],
-        f"no answer. {'; '.join(reasons)}",
-        "Check the connection and run the same command again later.",
-    )
+            hosts += [reason.host] if isinstance(reason, Unreachable) else []
+    if len(hosts) == len(urls):
+        raise _offline(urls[0], hosts, remedy)
+    raise FetchError(urls[0], f"no answer. {'; '.join(reasons)}", remedy)
+
+
+def _offline(where: object, hosts: Sequence[str], remedy: str) -> OfflineError:
+    named = ", ".join(dict.fromkeys(hosts))
+    error = OfflineError(where, f"{named} cannot be reached: no network, or no such name", remedy)
+    error.reasons, error.hosts = tuple(f"{host} cannot be reached" for host in hosts), tuple(hosts)
+    return error
 
 
 def _receive(url: str, partial: Path, checksum: str | None, size: int | None, attempts: _Attempts) -> None:
@@ -173,6 +185,11 @@ def _append(connection: Any, url: str, partial: Path, size: int | None, attempts
                     progress.advance(len(piece))
         if total is not None and _length(partial) < total:
             raise Interrupted
+    except Unreachable as error:
+        if not attempts.furthest:
+            raise
+        attempts.again(str(error))  # it was there a moment ago, and gave a part of the file
+        return False
     except (Interrupted, *transport_errors()) as error:
         attempts.reached(_length(partial), total)
         attempts.again(words(error, attempts.policy))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import math
 import pickle
 import struct
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asdflow.foundation.documents import parse_json
 from asdflow.foundation.errors import FetchError
 
 if TYPE_CHECKING:
@@ -35,10 +36,12 @@ def read_torch(path: Path) -> Any:
             "It was not loaded. Get the file from its official source, or save cfg and model alone with "
             "torch.save.",
         ) from None
-    except (RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # a damaged file makes torch stumble in every way there is
         reason = str(error).partition("\n")[0].strip()
         raise FetchError(
-            path, f"is not a readable torch checkpoint: {reason}", "Fetch or copy it again."
+            path,
+            f"is not a readable torch checkpoint: {type(error).__name__}, {reason}",
+            "Fetch or copy it again.",
         ) from None
 
 
@@ -56,35 +59,52 @@ _SAFE_TYPES = {
 }
 
 
+LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
+
+
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     """Tensors of a safetensors file: 8 bytes of header length, a JSON header, then the values.
 
-    Raises FetchError when the file does not keep to that format.
+    Raises FetchError when the file does not keep to that format: a header that is longer than the file, a
+    tensor whose bytes are not those of its shape, bytes that two tensors share or none has.
     """
     import torch
 
     content = bytearray(path.read_bytes())
     try:
-        (length,) = struct.unpack_from("<Q", content)
-        header = json.loads(content[8 : 8 + length])
-        header.pop("__metadata__", None)
-        start, tensors = 8 + length, {}
-        for name, entry in header.items():
-            dtype = getattr(torch, _SAFE_TYPES[entry["dtype"]])
-            begin, end = entry["data_offsets"]
-            count = (end - begin) // dtype.itemsize
-            if start + end > len(content):
-                raise ValueError(f"ends before tensor {name!r} does")
+        entries, start = _safetensors_header(content)
+        tensors, place = {}, start
+        for name, entry in sorted(entries.items(), key=lambda pair: tuple(pair[1]["data_offsets"])):
+            dtype, shape = getattr(torch, _SAFE_TYPES[entry["dtype"]]), tuple(entry["shape"])
+            if not all(type(size) is int and size >= 0 for size in shape):
+                raise ValueError(f"tensor {name!r} has shape {shape}")
+            count = math.prod(shape)
+            begin, end = (start + offset for offset in entry["data_offsets"])
+            if begin != place or end != begin + count * dtype.itemsize or end > len(content):
+                raise ValueError(f"tensor {name!r} of shape {shape} has bytes {begin} to {end}")
+            place = end
             if count == 0:
-                tensors[name] = torch.empty(entry["shape"], dtype=dtype)
-                continue
-            values = torch.frombuffer(content, dtype=dtype, count=count, offset=start + begin)
-            tensors[name] = values.reshape(entry["shape"])
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+                tensors[name] = torch.empty(shape, dtype=dtype)
+            else:
+                values = torch.frombuffer(content, dtype=dtype, count=count, offset=begin)
+                tensors[name] = values.reshape(shape)
+        if place != len(content):
+            raise ValueError(f"{len(content) - place} bytes belong to no tensor")
+    except (struct.error, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise FetchError(
             path, f"is not a readable safetensors file: {error}", "Fetch or copy it again."
         ) from None
-    return tensors
+    return {name: tensors[name] for name in entries}
+
+
+def _safetensors_header(content: bytearray) -> tuple[dict[str, Any], int]:
+    """Entries of the header by name, and the first byte of the values."""
+    (length,) = struct.unpack_from("<Q", content)
+    if length > min(LONGEST_HEADER, len(content) - 8):
+        raise ValueError(f"its header would have {length} bytes, the file has {len(content)}")
+    entries = dict(parse_json(bytes(content[8 : 8 + length])))
+    entries.pop("__metadata__", None)
+    return entries, 8 + length
 
 
 def check_tensors(

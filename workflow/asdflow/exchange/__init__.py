@@ -17,12 +17,13 @@ from asdflow.exchange.labelling import (
 )
 from asdflow.exchange.printing import differences, machine_tables, write_long_table
 from asdflow.exchange.reading import Submission, read_folder
-from asdflow.exchange.writing import write_system
+from asdflow.exchange.writing import Written, write_system
 
 __all__ = [
     "Clip",
     "Evaluation",
     "Submission",
+    "Written",
     "clips_of_list",
     "clips_of_names",
     "clips_of_table",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asdflow.exchange.writing import write_system
+from asdflow.exchange.writing import Written, write_system
 from asdflow.foundation.errors import ConfigError, nearest
 from asdflow.plan.plan import Plan
 from asdflow.products import tables
@@ -20,11 +20,11 @@ class Exported:
 
     Attributes
     ----------
-    files : folder of a system to its files
+    written : folder of a system to its files and thresholds
     refused : folder of a system that some section has no scores of, to the reason; it is not written
     """
 
-    files: Mapping[Path, list[Path]]
+    written: Mapping[Path, Written]
     refused: Mapping[Path, str]
 
 
@@ -58,7 +58,7 @@ def export(
     Raises
     ------
     ConfigError
-        A name that is not part of the study.
+        A name that is not part of the study; two systems whose folders would be one.
     ProductError
         Scores that were not computed yet.
     DataError
@@ -68,7 +68,8 @@ def export(
     cells = list(_cells(plan))
     for key, names in chosen.items():
         _require_known(key, names, {cell[key] for cell in cells})
-    written, refused = {}, {}
+    written: dict[Path, Written] = {}
+    refused: dict[Path, str] = {}
     for cell in cells:
         if any(cell[key] not in names for key, names in chosen.items()):
             continue
@@ -77,6 +78,12 @@ def export(
         scores = tables.read_systems(files, [cell["system"]])[cell["system"]]
         name = "-".join(cell[key] for key in KEYS[1:])
         place = Path(folder) / cell["dataset"] / name
+        if place in written or place in refused:
+            raise ConfigError(
+                f"folder {place}",
+                f"would hold two systems; one of them is {' '.join(cell.values())}",
+                "Rename an entry (a-b beside c reads like a beside b-c), or export one of them alone.",
+            )
         reason = next(filter(None, scores.column("refused").to_pylist()), None)
         if reason is None:
             written[place] = write_system(place, scores, quantile, rule)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from asdflow.exchange.reading import Submission, Unit
+from asdflow.clips import dcase_names
+from asdflow.exchange.reading import Submission, Unit, stem
 from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.products import tables
 
@@ -169,29 +169,51 @@ def short_names(clips: Sequence[tuple[str, str, str]]) -> list[str]:
     return [key[2] if counts[key] == 1 else clip[2] for key, clip in zip(short, clips, strict=True)]
 
 
-def stem(name: str) -> str:
-    """Clip name of a file name: without an audio suffix (a dot elsewhere is part of the name)."""
-    return re.sub(r"\.(wav|flac|ogg)$", "", name, flags=re.IGNORECASE)
-
-
 def _named(submissions: Mapping[str, Submission]) -> list[Clip]:
-    """Every scored clip with what its name, or that of its score file, says; sorted."""
+    """Every scored clip with what its name, or that of its score file, says; sorted.
+
+    Raises DataError for a name that says two things, and for systems that say different ones of a clip.
+    """
     clips: dict[tuple[str, str, str], Clip] = {}
-    for submission in submissions.values():
+    for system, submission in submissions.items():
         for (machine, section), rows in submission.scores.items():
             for name in rows:
-                words, short = stem(name).split("_"), stem(name)
-                label = _first(words, ("normal", "anomaly"))
-                domain = _first(words, ("source", "target"))
-                domain = domain or submission.domains.get((machine, section, name))
+                short = stem(name)
+                label, domain = _said(f"system {system!r}, {machine}/{name}", short)
+                told = submission.domains.get((machine, section, name))
+                earlier = clips.get((machine, section, short))
+                domains = {each for each in (domain, told, earlier and earlier.domain) if each}
+                if len(domains) > 1:
+                    raise DataError(
+                        f"system {system!r}, {machine}/{name}",
+                        "is of the source domain by one name, of the target domain by another (its own, its "
+                        "score file's, or that of another system)",
+                        "Correct the names, or name the data set whose clips they are.",
+                    )
+                domain = domains.pop() if domains else None
                 clips[machine, section, short] = Clip(
                     machine, section, short, label, domain, f"{section}/{short}"
                 )
     return [clips[key] for key in sorted(clips)]
 
 
-def _first(words: list[str], wanted: tuple[str, ...]) -> str | None:
-    return next((word for word in words if word in wanted), None)
+def _said(where: str, name: str) -> tuple[str | None, str | None]:
+    """Label and domain that a clip's name says: by the challenge's grammar, else by the words in it."""
+    try:
+        said = dcase_names.parse(name)
+        return said.label, said.domain
+    except DataError:
+        found = []
+    for known in (dcase_names.LABELS, dcase_names.DOMAINS):
+        words = {word for word in name.split("_") if word in known}
+        if len(words) > 1:
+            raise DataError(
+                where,
+                f"says both {' and '.join(sorted(words))}",
+                "Name the data set whose clips they are, which knows their labels.",
+            )
+        found.append(words.pop() if words else None)
+    return found[0], found[1]
 
 
 def _read_clips(path: Path) -> pa.Table:

@@ -52,6 +52,18 @@ class NoSourceError(FetchError):
     reasons: tuple[str, ...] = ()
 
 
+class OfflineError(NoSourceError):
+    """No source gave the file because none of its hosts can be reached; `hosts` names them."""
+
+    hosts: tuple[str, ...] = ()
+
+    def told(self, where: object, remedy: str) -> OfflineError:
+        """The same of something else, with another remedy."""
+        error = OfflineError(where, self.what, remedy)
+        error.reasons, error.hosts = self.reasons, self.hosts
+        return error
+
+
 def together(where: object, what: str, problems: Sequence[str], remedy: str) -> DataError:
     """Error that says `what`, then one line a problem, then the remedy."""
     lines = [problem.removesuffix(".") for problem in problems[:LISTED]]

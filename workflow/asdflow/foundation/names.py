@@ -29,8 +29,11 @@ LONGEST_PART = 255
 LEFT_BY_PROGRAMS = ("__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", "@eaDir", "$RECYCLE.BIN")
 """What desktop programs and servers leave in folders; no part of any data set."""
 
-# `anomaly_score_<machine>_section_<section>_<domain>_test.csv` could not be taken apart again.
-_SPLITS_FILE_NAMES = re.compile(r"_(section|id)_|_(source|target|test)$", re.IGNORECASE)
+# `anomaly_score_<machine>_section_<section>_<domain>_test.csv` could not be taken apart again; and in the
+# copy `..._section_00_test_2.csv` these words tell that "00_test_2" is no section.
+_SPLITS_FILE_NAMES = re.compile(
+    r"(?:^|[_.+-])(section|id|source|target|test)(?:$|[_.+-])", re.IGNORECASE | re.ASCII
+)
 _NAME = re.compile(NAME)
 _REPLACED = re.compile(r"[{}<>]")  # Snakemake's wildcards, {x}, and path variables, <x>
 
@@ -57,7 +60,7 @@ def odd_section(name: str) -> str:
     if odd := odd_name(name):
         return odd
     if found := _SPLITS_FILE_NAMES.search(name):
-        return f"holds {found[0]!r}, which names of score files use to separate machine, section and domain"
+        return f"holds the word {found[1]!r}, which separates machine, section and domain in score files"
     return ""
 
 

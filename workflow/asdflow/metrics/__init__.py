@@ -5,13 +5,14 @@ nothing.
 """
 
 from asdflow.metrics.dcase import Score, compute, official, official_2020, official_2021, simple
-from asdflow.metrics.decisions import Alarms, decide, f1, threshold
+from asdflow.metrics.decisions import Alarms, f1
 from asdflow.metrics.measure import MEASURES, Measure, measure_of_year
 from asdflow.metrics.pairs import Difference, compare, paired
 from asdflow.metrics.ranks import Agreement, agreement, kendall
 from asdflow.metrics.roc import auc, pauc
 from asdflow.metrics.spread import Effect, Ratio, contrast, effects
 from asdflow.metrics.table import evaluate
+from asdflow.metrics.thresholds import Threshold, decide, threshold
 
 __all__ = [
     "MEASURES",
@@ -22,6 +23,7 @@ __all__ = [
     "Measure",
     "Ratio",
     "Score",
+    "Threshold",
     "agreement",
     "auc",
     "compare",

@@ -1,18 +1,15 @@
-"""Decisions: a threshold from the scores of normal training clips, and how good the alarms are."""
+"""How good alarms are: precision, recall and F1 of decisions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
-from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.errors import DataError
 from asdflow.metrics.labels import labels, same_length
 from asdflow.metrics.measure import FLOOR
-
-RULES = ("gamma", "quantile")
 
 
 @dataclass(frozen=True)
@@ -34,61 +31,6 @@ class Alarms:
     table: pa.Table
     overall: float
     means: dict[str, float]
-
-
-def threshold(
-    training, quantile: float = 0.9, rule: Literal["gamma", "quantile"] = "gamma", name: str = "training"
-) -> float:
-    """Score above which a clip is called anomalous.
-
-    Parameters
-    ----------
-    training : (N,) float
-        Scores of normal training clips, each scored without itself (leave-one-out).
-    quantile : float
-        Share of normal clips below the threshold, in (0, 1); the challenge's baseline uses 0.9.
-    rule : "gamma" or "quantile"
-        "gamma": quantile of a gamma distribution with free shape, location and scale, fitted to the scores by
-        maximum likelihood, as the challenge's baseline does. "quantile": that of the scores themselves
-        (linear between order statistics). Scores that are all equal give that score by either rule.
-    name : str
-        For messages.
-
-    Raises
-    ------
-    DataError
-        No training score; scores that are not finite; the gamma fit does not converge.
-    ConfigError
-        quantile outside (0, 1); unknown rule.
-    """
-    if not 0.0 < quantile < 1.0:
-        raise ConfigError("quantile", f"is {quantile}, must lie between 0 and 1", "The usual value is 0.9.")
-    if rule not in RULES:
-        raise ConfigError("rule", f"is {rule!r}", f"Use one of {', '.join(RULES)}.")
-    values = np.asarray(training, dtype=np.float64)
-    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
-        raise DataError(
-            name,
-            f"has shape {values.shape} and {int((~np.isfinite(values)).sum())} values that are not finite",
-            "A threshold needs at least one finite training score.",
-        )
-    if rule == "quantile" or np.ptp(values) == 0:
-        return float(np.quantile(values, quantile))
-    from scipy import stats
-
-    with np.errstate(all="ignore"):
-        try:
-            limit = float(stats.gamma.ppf(quantile, *stats.gamma.fit(values)))
-        except (stats.FitError, ValueError) as error:
-            raise _no_fit(name, str(error)) from None
-    if not np.isfinite(limit):
-        raise _no_fit(name, f"the threshold came out as {limit}")
-    return limit
-
-
-def decide(score, limit: float) -> np.ndarray:
-    """(M,) int8: 1 where the score is above the threshold."""
-    return (np.asarray(score, dtype=np.float64) > limit).astype(np.int8)
 
 
 def f1(decision, anomaly, domain, machine, section=None) -> Alarms:
@@ -139,7 +81,3 @@ def _precision_recall_f1(alarm: np.ndarray, anomaly: np.ndarray) -> dict[str, fl
         "recall": right / anomaly.sum(),
         "f1": 2.0 * right / (alarm.sum() + anomaly.sum()),
     }
-
-
-def _no_fit(name: str, why: str) -> DataError:
-    return DataError(name, f"no gamma distribution fits the training scores ({why})", "Use rule: quantile.")

@@ -16,7 +16,7 @@ from pathlib import Path
 from asdflow.clips.dcase_names import ClipName, parse
 from asdflow.datasets.dcase.registry import Registry
 from asdflow.download import Policy, fetch
-from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError, OfflineError
 from asdflow.foundation.names import hidden
 from asdflow.foundation.text import read_text
 
@@ -42,7 +42,14 @@ def fetch_labels(registry: Registry, year: int, target: str | Path, policy: Poli
     A whole list that is there is kept. Raises FetchError when it cannot be had.
     """
     checksum = f"sha256:{registry.year(year).labels.sha256}"
-    return fetch(registry.labels_urls(year), target, checksum=checksum, policy=policy)
+    try:
+        return fetch(registry.labels_urls(year), target, checksum=checksum, policy=policy)
+    except OfflineError as error:
+        raise error.told(
+            f"labels of {year}",
+            f"Connect, or save the list as {target}; or name your own: `labels` in the data set's entry, "
+            "--labels of `asdflow evaluate`.",
+        ) from None
 
 
 def own_files(path: str | Path) -> list[Path]:

@@ -62,11 +62,14 @@ def find(data_dir: str | Path, archive: Archive) -> Found:
     return Found(zips=tuple(path for path in zips if _fits(path.relative_to(data_dir).parent, archive)))
 
 
-def checked_zip(zips: Sequence[Path], archive: Archive, pinned: Pin) -> Path | None:
-    """The first zip that is the published one. Raises DataError naming both values for none but others."""
+def checked_zip(zips: Sequence[Path], archive: Archive, pinned: Pin | None) -> Path | None:
+    """The first zip that is the published one; where no checksum is known, of the published size.
+
+    Raises DataError naming both values for none but others.
+    """
     faults = []
     for path in zips:
-        fault = verify(path, pinned.checksum, pinned.size)
+        fault = verify(path, pinned.checksum, pinned.size) if pinned else verify(path, None, archive.size)
         if fault is None:
             return path
         faults.append(f"{path} {fault}")

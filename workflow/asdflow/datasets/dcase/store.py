@@ -19,9 +19,10 @@ from typing import Any
 from asdflow.datasets.dcase import own
 from asdflow.datasets.dcase.registry import Archive, Registry
 from asdflow.datasets.dcase.unpack import RECEIPT, unpack
-from asdflow.datasets.dcase.zenodo import Pin, pin
+from asdflow.datasets.dcase.zenodo import Pin, lock_file, pin
 from asdflow.download import Policy, fetch, locked
-from asdflow.foundation.errors import FetchError
+from asdflow.foundation.documents import parse_json
+from asdflow.foundation.errors import FetchError, OfflineError
 from asdflow.foundation.files import whole_file
 
 
@@ -82,7 +83,7 @@ def obtain(
             _link(found.folder, folder)
             _write(manifest, _content(archive, None, own.sizes(found.folder)))
             return manifest
-        pinned = pin(archive, registry.locks, registry.base_url, policy)
+        pinned = _pinned(registry, archive, bool(found.zips) or zip_file(store, archive).exists(), policy)
         content = _unpacked(folder, archive, pinned)
         if content is None:
             own_zip = own.checked_zip(found.zips, archive, pinned)
@@ -95,23 +96,56 @@ def obtain(
     return manifest
 
 
+def sources(
+    registry: Registry, archive: Archive, store: str | Path, data_dir: str | Path | None = None
+) -> list[tuple[str, ...]]:
+    """Addresses that `obtain` would ask, in groups of which one must answer; none where a copy is there."""
+    found = own.find(data_dir, archive) if data_dir else own.NOTHING
+    receipt = machine_folder(store, archive) / RECEIPT
+    if found.folder is not None or found.zips or zip_file(store, archive).exists() or receipt.exists():
+        return []
+    known = archive.md5 is not None or lock_file(registry.locks, archive.record).exists()
+    return [archive.urls] if known else [archive.urls, (registry.base_url,)]
+
+
+def _pinned(registry: Registry, archive: Archive, here: bool, policy: Policy) -> Pin | None:
+    """What the archive must be; None, and a line, where nothing says so and a copy is here all the same."""
+    try:
+        return pin(archive, registry.locks, registry.base_url, policy)
+    except OfflineError as error:
+        if here:
+            _say(archive, f"{error.what}; only the checksums inside the zip are compared")
+            return None
+        raise error.told(f"{archive.name} of DCASE {archive.year}", _own_copy(archive)) from None
+
+
+def _own_copy(archive: Archive) -> str:
+    return (
+        "Connect and run the same command again, or name a folder that holds it, or the unpacked folder "
+        f"{archive.machine}, as `data_dir` in the data set's entry."
+    )
+
+
 def _unpack(
     own_zip: Path | None,
     store: Path,
     folder: Path,
     archive: Archive,
-    pinned: Pin,
+    pinned: Pin | None,
     keep_zip: bool,
     policy: Policy,
 ) -> dict[str, Any]:
-    source = own_zip or fetch(
-        archive.urls,
-        zip_file(store, archive),
-        checksum=pinned.checksum,
-        size=pinned.size,
-        policy=policy,
-        slots=store / "zips" / ".connections",
-    )
+    try:
+        source = own_zip or fetch(
+            archive.urls,
+            zip_file(store, archive),
+            checksum=pinned.checksum if pinned else None,
+            size=pinned.size if pinned else archive.size,
+            policy=policy,
+            slots=store / "zips" / ".connections",
+        )
+    except OfflineError as error:
+        raise error.told(f"{archive.name} of DCASE {archive.year}", _own_copy(archive)) from None
     _say(archive, f"unpacking {source}")
     sizes = unpack(
         source,
@@ -125,15 +159,18 @@ def _unpack(
     return _content(archive, pinned, sizes)
 
 
-def _unpacked(folder: Path, archive: Archive, pinned: Pin) -> dict[str, Any] | None:
+def _unpacked(folder: Path, archive: Archive, pinned: Pin | None) -> dict[str, Any] | None:
     """Content of the folder's receipt when the folder is whole; None, and no folder, when to unpack."""
     if folder.is_symlink():  # of an earlier configuration with data_dir
         folder.unlink()
     if not folder.exists():
         return None
     try:
-        content = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))
-        whole = content == _content(archive, pinned, content["files"]) and all(
+        content = parse_json((folder / RECEIPT).read_text(encoding="utf-8"))
+        expected = _content(archive, pinned, content["files"])
+        if pinned is None:  # nothing says otherwise today
+            expected["checksum"] = content["checksum"]
+        whole = content == expected and all(
             (folder / name).stat().st_size == size for name, size in content["files"].items()
         )
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -13,12 +15,22 @@ from pathlib import Path, PurePosixPath
 from asdflow.datasets.dcase.registry import Limits
 from asdflow.download.checks import full_disk, megabytes, room
 from asdflow.foundation.errors import DataError
-from asdflow.foundation.names import hidden
+from asdflow.foundation.names import hidden, odd_file
 
 PIECE = 1 << 20
 BROKEN = "It cannot be unpacked as it is; report it to whoever published it, or replace it by a good copy."
 DANGEROUS = "It is not unpacked: it is not the published archive, or somebody has tampered with that."
 RECEIPT = ".asdflow.json"
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,  # a way of packing that the standard library does not know
+    ValueError,  # names in no encoding, offsets before the file
+    OverflowError,
+    LookupError,
+)
 
 
 def unpack(
@@ -53,8 +65,9 @@ def unpack(
     Raises
     ------
     DataError
-        Not a whole zip; a name that leads outside (`..`, absolute), a link, a device, encryption, two members
-        of one name; more bytes or members than the limits; a checksum inside that disagrees.
+        Not a whole zip; a name that leads outside (`..`, absolute), a link, a device, encryption, another way
+        of packing than storing and deflating, two members of one name; more bytes or members than the
+        limits; a checksum inside that disagrees.
     FetchError
         The disk has too little room.
     """
@@ -71,9 +84,14 @@ def unpack(
             sizes = {name: info.file_size for name, info in members.items()}
             if receipt is not None:
                 (partial / RECEIPT).write_text(receipt(sizes), encoding="utf-8")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except DAMAGED as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise DataError(archive, f"is not a whole zip file ({error})", BROKEN) from None
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if error.errno == errno.EINVAL:  # an offset before the file
+            raise DataError(archive, f"is not a whole zip file ({error})", BROKEN) from None
+        raise
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -127,10 +145,14 @@ def _safe_name(archive: Path, info: zipfile.ZipInfo) -> PurePosixPath:
         raise DataError(where, "has an absolute or foreign path", DANGEROUS)
     if ".." in name.parts or not name.parts:
         raise DataError(where, "leads outside its folder", DANGEROUS)
+    if odd := odd_file(str(name)):
+        raise DataError(where, odd, DANGEROUS)
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         what = "a link" if kind == stat.S_IFLNK else "not a plain file"
         raise DataError(where, f"is {what}", DANGEROUS)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # LZMA may ask for gigabytes
+        raise DataError(where, f"is packed by method {info.compress_type}, which is not read", BROKEN)
     if info.flag_bits & 0x1:
         raise DataError(where, "is encrypted", BROKEN)
     return name

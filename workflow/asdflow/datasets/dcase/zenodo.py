@@ -14,6 +14,7 @@ from pathlib import Path
 from asdflow.datasets.dcase.registry import Archive
 from asdflow.download import Policy, locked, read
 from asdflow.download.checks import split_checksum
+from asdflow.foundation.documents import parse_json
 from asdflow.foundation.errors import AsdflowError, FetchError
 from asdflow.foundation.files import whole_file
 
@@ -75,13 +76,17 @@ def pinned(record: int, locks: str | Path, base_url: str, policy: Policy | None 
 def ask(record: int, base_url: str, policy: Policy | None = None) -> dict[str, Pin]:
     """Every file of a record as the API lists it now. Raises FetchError for an answer of another form."""
     url = f"{base_url}/api/records/{record}"
-    body = read([url], policy=policy)
+    return parse_record(url, read([url], policy=policy))
+
+
+def parse_record(url: str, body: bytes) -> dict[str, Pin]:
+    """Every file of an answer of the API. Raises FetchError, naming the address, for one of another form."""
     try:
-        files = json.loads(body)["files"]
+        files = parse_json(body)["files"]
         if not isinstance(files, list) or not files:
             raise ValueError("files is not a list of at least one")
         return {str(each["key"]): _checked(each["size"], each["checksum"]) for each in files}
-    except (ValueError, KeyError, TypeError, AsdflowError) as error:
+    except (ValueError, LookupError, TypeError, AsdflowError) as error:
         raise FetchError(
             url,
             f"the answer is not a record's list of files ({type(error).__name__}: {error})",
@@ -126,7 +131,7 @@ def _write(lock: Path, record: int, files: dict[str, Pin]) -> None:
 
 def _read(lock: Path, record: int) -> dict[str, Pin]:
     try:
-        content = json.loads(lock.read_text(encoding="utf-8"))
+        content = parse_json(lock.read_text(encoding="utf-8"))
         if content["record"] != record:
             raise ValueError(f"is about record {content['record']}")
         return {name: _checked(each["size"], each["checksum"]) for name, each in content["files"].items()}

@@ -43,8 +43,16 @@ def read(path: Path) -> tuple[BeatsConfig, dict[str, torch.Tensor], dict[int, st
                     f"its block {number} has another table of relative positions than block 0; BEATs has one",
                     "Check that it is a BEATs checkpoint.",
                 )
-    labels: dict[Any, Any] = content.get("label_dict") or {}
-    return config, state, {int(index): str(label) for index, label in labels.items()}
+    return config, state, _labels(path, content.get("label_dict") or {})
+
+
+def _labels(path: Path, labels: Any) -> dict[int, str]:
+    try:
+        return {int(index): str(label) for index, label in labels.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise FetchError(
+            path, "its label_dict does not give classes labels", "Check that it is a BEATs checkpoint."
+        ) from None
 
 
 def load(path: Path, device: torch.device, product_dtype: torch.dtype) -> tuple[BeatsNetwork, dict[int, str]]:

@@ -10,6 +10,7 @@ from asdflow.foundation.errors import FetchError
 
 MEL_BINS = 128
 LABELS = "label_dict"
+LARGEST = 65536  # of any size: the largest published is 3072
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,9 @@ class BeatsConfig:
         config = cls(**values)
         for field in fields(cls):
             value, wanted = getattr(config, field.name), type(field.default)
-            if type(value) is not wanted or (wanted is int and value < 1):
-                raise _refusal(
-                    where, field.name, value, f"a {'positive ' * (wanted is int)}{wanted.__name__}"
-                )
+            if type(value) is not wanted or (wanted is int and not 1 <= value <= LARGEST):
+                limits = f" from 1 to {LARGEST}" if wanted is int else ""
+                raise _refusal(where, field.name, value, f"{wanted.__name__}{limits}")
         if config.activation_fn != "gelu":
             raise _refusal(where, "activation_fn", config.activation_fn, "'gelu'")
         for name, value, parts in (

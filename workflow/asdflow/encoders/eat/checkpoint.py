@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from asdflow.encoders.eat.config import (
     refuse,
 )
 from asdflow.encoders.eat.network import EatNetwork, sine_positions
+from asdflow.foundation.documents import parse_json
 from asdflow.foundation.errors import FetchError
 
 POSITIONS = "fixed_positional_encoder.positions"
@@ -54,7 +54,7 @@ def _read_hugging_face(path: Path) -> tuple[EatConfig, State, dict[int, str]]:
     if beside is None:
         return from_shapes(path, {name: tuple(value.shape) for name, value in found.items()}), found, {}
     try:
-        values = json.loads(beside.read_text(encoding="utf-8"))
+        values = parse_json(beside.read_text(encoding="utf-8"))
     except ValueError as error:
         raise FetchError(beside, f"is not JSON: {error}", "Fetch it again.") from None
     return from_hugging_face(beside, values), found, {}

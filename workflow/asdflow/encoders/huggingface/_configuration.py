@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from asdflow.encoders.huggingface._ast import Patches
 from asdflow.encoders.huggingface._geometry import Geometry
 from asdflow.encoders.huggingface._waves import Waves
 from asdflow.encoders.huggingface._whisper import Padded
+from asdflow.foundation.documents import parse_json
 from asdflow.foundation.errors import ConfigError, FetchError
 
 
@@ -106,7 +106,7 @@ def _front_end(path: Path, kind: Kind) -> dict[str, Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise FetchError(path, f"is no JSON: {error}", "Fetch or copy it again.") from None
     if not isinstance(content, dict):

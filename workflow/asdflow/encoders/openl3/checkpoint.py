@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +28,7 @@ IGNORED = (
 NORM = ("weight", "bias", "running_mean", "running_var")
 BINS = 1025
 MOST = 1 << 26
-"""Numbers of a layer or file that are read, 268 MB; OpenL3 has 5 million, a small file can announce any."""
+"""Numbers of a file that are read, 268 MB; OpenL3 has 5 million, a small file can announce any."""
 
 
 @dataclass(frozen=True)
@@ -115,19 +117,36 @@ def _keras_layers(path: Path, zipped: bool) -> list[tuple[str, list[np.ndarray]]
     import h5py
 
     try:
-        source = io.BytesIO(_unzipped(path)) if zipped else path
-        with h5py.File(source, "r") as file:
-            layers = []
+        with h5py.File(io.BytesIO(_unzipped(path)) if zipped else path, "r") as file:
+            layers, total = [], 0
             for layer in _texts(file.attrs["layer_names"]):
-                group = file[layer]
-                names = _texts(group.attrs["weight_names"])
-                if sum(group[name].size for name in names) > MOST:
-                    raise _other(path, f"its layer {layer!r} announces more than {MOST} weights")
-                if names:
-                    layers.append((layer, [np.asarray(group[name], dtype=np.float32) for name in names]))
+                names = _texts(_inside(file, layer).attrs["weight_names"])
+                found = [_inside(file, f"{layer}/{name}") for name in names]
+                total += sum(weights.size for weights in found)
+                if total > MOST:
+                    raise _other(path, f"announces more than {MOST} weights, {total}")
+                if found:
+                    layers.append((layer, [np.asarray(weights, dtype=np.float32) for weights in found]))
             return layers
-    except (OSError, EOFError, KeyError, ValueError) as error:
+    # A damaged file makes the library stumble in many ways, RuntimeError among them.
+    except (OSError, EOFError, zlib.error, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise _other(path, f"is not a readable Keras file of weights: {error}") from None
+    except (AttributeError, MemoryError) as error:  # a group where weights should be, or no end of them
+        raise _other(path, f"is not a readable Keras file of weights: {error}") from None
+
+
+def _inside(file: Any, name: str) -> Any:
+    """A member of the file itself: links to other files, or bytes that lie elsewhere, are not followed."""
+    import h5py
+
+    place = file
+    for part in name.split("/"):
+        if not isinstance(place.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name} is not in the file")
+        place = place[part]
+    if isinstance(place, h5py.Dataset) and (place.external or place.is_virtual):
+        raise ValueError(f"{name} lies in another file")
+    return place
 
 
 def _unzipped(path: Path) -> bytes:

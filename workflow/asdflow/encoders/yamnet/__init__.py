@@ -111,11 +111,10 @@ class YAMNet(Encoder):
 
     @cached_property
     def _network(self):
-        from asdflow.encoders.yamnet import _tflite
-        from asdflow.encoders.yamnet._network import Network
+        from asdflow.encoders.yamnet._network import load
 
         path = checkpoints.resolve(self.checkpoint, unverified=self.unverified)
-        return Network(_tflite.read(path), rounded=self.activations == "int8")
+        return load(path, rounded=self.activations == "int8")
 
     def _forward(self, waveforms: Any) -> dict[str, Any]:
         import torch

@@ -7,6 +7,7 @@ all positions, and a layer's output needs no transposition to become frames.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -49,6 +50,14 @@ class Convolution:
     stride: int
     rounding: Rounding | None
     margin: bool = False  # the next one has a stride of 2 and wants a zero row and column behind its input
+
+
+def load(path: Path, rounded: bool) -> Network:
+    """The network of a file. Raises DataError for one that is damaged, or of another network."""
+    try:
+        return Network(tflite.read(path), rounded)
+    except (LookupError, ValueError, RuntimeError) as error:
+        raise DataError(path, f"is no YAMNet: {error}", "Provide the registered file.") from None
 
 
 class Network:

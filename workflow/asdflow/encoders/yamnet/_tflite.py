@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from asdflow.foundation.errors import DataError
 
 IDENTIFIER = b"TFL3"
+REMEDY = "Fetch it again."
 
 # Numbers of the schema's enumerations.
 CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, MUL, MEAN, QUANTIZE = 3, 4, 9, 18, 40, 114
@@ -33,12 +35,16 @@ class Tensor:
         """Stored numbers, dequantised to float32: scale * (stored - zero_point)."""
         if self.stored is None:
             raise DataError(f"tensor {self.name!r}", "holds no constant", "Provide the registered file.")
-        if not self.scale.size:
-            return self.stored.copy()
-        shape = [1] * len(self.shape)
-        shape[self.axis] = self.scale.size
-        scale, zero = self.scale.reshape(shape), self.zero_point.reshape(shape)
-        return (scale * (self.stored.astype(np.float64) - zero)).astype(np.float32)
+        values = self.stored.copy()
+        if self.scale.size:
+            shape = [1] * len(self.shape)
+            shape[self.axis] = self.scale.size
+            scale, zero = self.scale.reshape(shape), self.zero_point.reshape(shape)
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = (scale * (values.astype(np.float64) - zero)).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise DataError(f"tensor {self.name!r}", "holds numbers that are not finite", REMEDY)
+        return values
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,21 @@ class Graph:
 
 
 def read(path: str | Path) -> Graph:
-    """Tensors and operators of a TFLite file. DataError when it is not one."""
+    """Tensors and operators of a TFLite file. DataError when it is not one, or damaged."""
+    data = Path(path).read_bytes()
+    if data[4:8] != IDENTIFIER:
+        raise DataError(path, f"begins with {data[:8]!r}, which is no TFLite file", REMEDY)
+    try:
+        return _graph(data)
+    # Offsets of a damaged file lead anywhere: beyond its end, into text, in circles.
+    except (struct.error, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        raise DataError(path, f"is damaged: {type(error).__name__}, {error}", REMEDY) from None
+
+
+def _graph(data: bytes) -> Graph:
     from flatbuffers import encode, packer
     from flatbuffers.table import Table
 
-    data = Path(path).read_bytes()
-    if data[4:8] != IDENTIFIER:
-        raise DataError(path, f"begins with {data[:8]!r}, which is no TFLite file", "Fetch it again.")
     model = _Fields(Table(data, encode.Get(packer.uoffset, data, 0)))
     graph, buffers = model.tables(2)[0], model.tables(4)
     # A code above 126 stands in the newer field; the older one then holds 127.
@@ -86,14 +100,14 @@ def _tensor(fields: _Fields, buffers: list[_Fields]) -> Tensor:
     stored = None
     if data.size and kind is not None:
         stored = data.view(np.dtype(kind).newbyteorder("<")).reshape(shape)
-    return Tensor(
-        fields.text(3),
-        shape,
-        stored,
-        quantization.float32s(2) if quantization else np.empty(0, np.float32),
-        quantization.int64s(3) if quantization else np.empty(0, np.int64),
-        quantization.int32(6) if quantization else 0,
-    )
+    scale = quantization.float32s(2) if quantization else np.empty(0, np.float32)
+    zero_point = quantization.int64s(3) if quantization else np.empty(0, np.int64)
+    axis = quantization.int32(6) if quantization else 0
+    if scale.size and stored is not None:
+        along = shape[axis] if axis in range(len(shape)) else 0
+        if scale.size not in (1, along) or zero_point.size != scale.size or not along:
+            raise ValueError(f"a tensor of shape {shape} has {scale.size} scales along axis {axis}")
+    return Tensor(fields.text(3), shape, stored, scale, zero_point, axis)
 
 
 def _operator(fields: _Fields, codes: list[int]) -> Operator:
