@@ -36,9 +36,9 @@ wildcard_constraints:
 onstart:
     try:
         require_hosts(plan, [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()])
+        remember(config)
     except AsdflowError as error:
         raise WorkflowError(str(error)) from None
-    remember(config)
 
 
 report: os.path.join(workflow.basedir, "workflow/report/workflow.rst")
