@@ -39,7 +39,7 @@ REASONS = (
 DIGEST = re.compile(r"'[0-9a-f]{16}'")
 KILLED = (
     "A job was killed by the system, most likely for want of memory. Run with fewer jobs at once (a smaller "
-    "number behind --cores); frames need less with more `extraction.shards`, scores with a smaller bank."
+    "number behind --cores); frames need less with shorter clips, distances and scores with a smaller bank."
 )
 FULL = "The disk is full. Free space and run the same command again; what was finished is kept."
 SHOWN = 4

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from asdflow.foundation.errors import ProductError
+from asdflow.foundation.errors import ProductError, out_of_memory
 from asdflow.foundation.files import whole_file
 from asdflow.products import seals
 from asdflow.products.checks import check
@@ -171,6 +171,8 @@ def whole(path: str | Path) -> Iterator[None]:
     except FileNotFoundError:
         raise ProductError(path, "does not exist", "Run snakemake to build it.") from None
     except (seals.Broken, pa.ArrowInvalid, OSError) as error:
+        if out_of_memory(error):
+            raise
         raise ProductError(path, f"is damaged: it {error}", rebuild(path)) from None
 
 
