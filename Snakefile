@@ -11,21 +11,17 @@ min_version("9.27")
 # Jobs inherit it: looking for plugins that do not exist costs each of them a tenth of its time.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-# A file named with --configfile is the whole study; without one, the default study is read.
-if not workflow.overwrite_configfiles:
-
-    configfile: os.path.join(workflow.basedir, "config/config.yaml")
-
 
 include: "rules/common.smk"
 include: "rules/data.smk"
+include: "rules/clips.smk"
 include: "rules/encoders.smk"
-include: "rules/features.smk"
+include: "rules/frames.smk"
 include: "rules/embeddings.smk"
 include: "rules/distances.smk"
 include: "rules/scores.smk"
 include: "rules/fusion.smk"
-include: "rules/evaluation.smk"
+include: "rules/metrics.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/targets.smk"
@@ -60,14 +56,14 @@ rule all:
     """Everything: the report, the leaderboard and every figure."""
     default_target: True
     input:
-        "results/report.html",
-        "results/leaderboard.csv",
+        layout.path("report"),
+        layout.path("leaderboard"),
 
 
 rule frames:
     """Encoder features of every data set."""
     input:
-        plan.all_frames(),
+        plan.grid.files("frames"),
 
 
 rule scores:
@@ -79,10 +75,10 @@ rule scores:
 rule metrics:
     """Metrics with confidence intervals."""
     input:
-        plan.all_metrics(),
+        plan.grid.files("metrics"),
 
 
 rule figures:
     """Pictures."""
     input:
-        plan.all_figures(),
+        plan.grid.files("figures"),

@@ -22,7 +22,8 @@ import pyarrow as pa
 from asdflow.config import load
 from asdflow.products import tables
 from asdflow.products.schemas import CLIPS, EMBEDDINGS
-from asdflow.stages.scores import distance_columns, score_columns
+from asdflow.stages.distances import distance_columns
+from asdflow.stages.scores import score_columns
 
 TO_32 = [1, 2, 4, 8, 16, 32]
 NONE = {"name": "none"}

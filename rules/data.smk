@@ -1,16 +1,16 @@
-"""Recordings and the clips table."""
+"""Recordings: computed, or obtained and verified."""
 
 
 rule simulate:
     """Sounds of one simulated machine, in the folders and names of DCASE."""
     output:
-        directory("results/data/{dataset}/{machine}"),
+        directory(layout.path("recordings")),
     log:
-        "results/logs/simulate/{dataset}/{machine}.log",
+        layout.log("simulate/{dataset}/{machine}"),
     benchmark:
-        "results/benchmarks/simulate/{dataset}/{machine}.tsv"
+        layout.benchmark("simulate/{dataset}/{machine}")
     wildcard_constraints:
-        dataset="|".join(plan.of_kind("factory")) or "none",
+        dataset=plan.simulated,
     conda:
         "../envs/asdflow.yaml"
     threads: 1
@@ -30,7 +30,7 @@ rule obtain:
     output:
         "{store}/dcase{year}/{part}/{machine}.json",
     log:
-        "results/logs/obtain/{store}/{year}/{part}/{machine}.log",
+        layout.log("obtain/{store}/{year}/{part}/{machine}"),
     wildcard_constraints:
         year="20[0-9][0-9]",
         part="development|additional_training|evaluation",
@@ -52,7 +52,7 @@ rule labels:
     output:
         "{store}/dcase{year}/labels/{file}.csv",
     log:
-        "results/logs/labels/{store}/{year}/{file}.log",
+        layout.log("labels/{store}/{year}/{file}"),
     wildcard_constraints:
         year="20[0-9][0-9]",
         store=".+",
@@ -63,24 +63,3 @@ rule labels:
         mem_mb=500,
     script:
         "../workflow/scripts/labels.py"
-
-
-rule clips:
-    """One row a clip: what it is, where it is, and whether its sound can be used."""
-    input:
-        recordings=plan.recordings,
-    output:
-        "results/clips/{dataset}/{machine}.parquet",
-    log:
-        "results/logs/clips/{dataset}/{machine}.log",
-    conda:
-        "../envs/asdflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    params:
-        spec=plan.data_spec,
-        code=plan.code("clips", "datasets", "dataset"),
-        schema=plan.schema("clips"),
-    script:
-        "../workflow/scripts/clips.py"

@@ -4,11 +4,11 @@
 rule distances:
     """From every clip of a machine to the bank of its section, in one metric."""
     input:
-        embeddings="results/embeddings/{dataset}/{encoder}/{layer}/{pooling}/{machine}.parquet",
+        embeddings=rules.embeddings.output[0],
     output:
-        "results/distances/{dataset}/{encoder}/{layer}/{pooling}/{metric}/{machine}.parquet",
+        layout.path("distances"),
     log:
-        "results/logs/distances/{dataset}/{encoder}/{layer}/{pooling}/{metric}/{machine}.log",
+        layout.log("distances"),
     conda:
         "../envs/asdflow.yaml"
     threads: 1

@@ -4,14 +4,14 @@
 rule embeddings:
     """One pooling over the frames of every clip of a machine."""
     input:
-        clips="results/clips/{dataset}/{machine}.parquet",
-        frames="results/frames/{dataset}/{encoder}/{machine}.parquet",
+        clips=rules.clips.output[0],
+        frames=rules.frames_of_machine.output[0],
     output:
-        "results/embeddings/{dataset}/{encoder}/{layer}/{pooling}/{machine}.parquet",
+        layout.path("embeddings"),
     log:
-        "results/logs/embeddings/{dataset}/{encoder}/{layer}/{pooling}/{machine}.log",
+        layout.log("embeddings"),
     wildcard_constraints:
-        dataset="|".join(plan.with_sound) or "none",
+        dataset=plan.with_sound,
     conda:
         "../envs/asdflow.yaml"
     threads: 1
@@ -25,17 +25,17 @@ rule embeddings:
         "../workflow/scripts/embeddings.py"
 
 
-rule given_embeddings:
+rule embeddings_given:
     """The vectors of a machine that came ready-made: no sound, no encoder, no pooling."""
     input:
-        clips="results/clips/{dataset}/{machine}.parquet",
+        clips=rules.clips.output[0],
         vectors=plan.given_vectors,
     output:
-        f"results/embeddings/{{dataset}}/{{encoder}}/{GIVEN}/{GIVEN}/{{machine}}.parquet",
+        layout.path("embeddings", layer=GIVEN, pooling=GIVEN),
     log:
-        f"results/logs/embeddings/{{dataset}}/{{encoder}}/{GIVEN}/{GIVEN}/{{machine}}.log",
+        layout.log("embeddings", layer=GIVEN, pooling=GIVEN),
     wildcard_constraints:
-        dataset="|".join(plan.of_kind("embeddings")) or "none",
+        dataset=plan.with_vectors,
     conda:
         "../envs/asdflow.yaml"
     threads: 1
@@ -43,7 +43,7 @@ rule given_embeddings:
         mem_mb=1000,
     params:
         spec=plan.given_spec,
-        code=plan.code("given", "datasets", "dataset"),
+        code=plan.code("embeddings_given", "datasets", "dataset"),
         schema=plan.schema("embeddings"),
     script:
-        "../workflow/scripts/given.py"
+        "../workflow/scripts/embeddings_given.py"

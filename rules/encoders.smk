@@ -6,7 +6,7 @@ rule checkpoint:
     output:
         str(plan.checkpoint_folder / "{file}"),
     log:
-        "results/logs/checkpoint/{file}.log",
+        layout.log("checkpoint/{file}"),
     wildcard_constraints:
         file="[^/]+",
     conda:
@@ -25,7 +25,7 @@ rule hub_model:
     output:
         directory(str(plan.hub_folder("{owner}/{model}", "{revision}"))),
     log:
-        "results/logs/hub_model/{owner}/{model}/{revision}.log",
+        layout.log("hub_model/{owner}/{model}/{revision}"),
     wildcard_constraints:
         owner="[^/]+",
         model="[^/]+",

@@ -6,9 +6,9 @@ rule fusion:
     input:
         scores=plan.fused,
     output:
-        "results/fusion/{dataset}/{encoder}/{layer}/{pooling}/{fusion}.parquet",
+        layout.path("fusion"),
     log:
-        "results/logs/fusion/{dataset}/{encoder}/{layer}/{pooling}/{fusion}.log",
+        layout.log("fusion"),
     conda:
         "../envs/asdflow.yaml"
     threads: 1
@@ -16,7 +16,7 @@ rule fusion:
         mem_mb=1000,
     params:
         fusion=lookup("fusions/{fusion}", within=study.as_dict()),
-        members=plan.fused_systems,
+        members=lambda wildcards: study.members[wildcards.fusion],
         code=plan.code("fusion", "fusions", "fusion"),
         schema=plan.schema("scores"),
     script:

@@ -1,23 +1,48 @@
-"""One page that shows everything."""
+"""What people read: the leaderboard, and one page that shows everything."""
+
+
+rule leaderboard:
+    """Every system of every data set, best first, as a table for people and programs."""
+    input:
+        metrics=plan.grid.files("metrics"),
+        clips=plan.grid.files("clips"),
+    output:
+        report(
+            layout.path("leaderboard"),
+            caption="../workflow/report/leaderboard.rst",
+            category="Leaderboard",
+        ),
+    log:
+        layout.log("leaderboard"),
+    conda:
+        "../envs/asdflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        study=study.as_dict(),
+        code=plan.code("leaderboard"),
+    script:
+        "../workflow/scripts/leaderboard.py"
 
 
 rule report:
     """Self-contained HTML page: tables, figures, and the clips to look at and listen to."""
     input:
-        metrics=plan.all_metrics(),
+        metrics=rules.leaderboard.input.metrics,
         scores=plan.all_scores(),
-        clips=plan.all_clips(),
-        figures=plan.all_figures(),
+        clips=rules.leaderboard.input.clips,
+        figures=plan.grid.files("figures"),
     output:
         report(
-            "results/report.html",
+            layout.path("report"),
             caption="../workflow/report/page.rst",
             category="Report",
         ),
     log:
-        "results/logs/report.log",
+        layout.log("report"),
     benchmark:
-        "results/benchmarks/report.tsv"
+        layout.benchmark("report")
     conda:
         "../envs/asdflow.yaml"
     threads: 1

@@ -43,9 +43,10 @@ def metrics_of(
         columns = embed(rows, frames, network.layers[0], pooling)
         tables.write(folder / f"{machine}.embeddings.parquet", "embeddings", columns, {})
         embeddings = tables.read(folder / f"{machine}.embeddings.parquet", "embeddings")
-        for name, columns in score_columns(rows, embeddings, detectors, {}).items():
-            tables.write(folder / f"{machine}.{name}.parquet", "scores", columns, {})
-            scores[name].append(tables.read(folder / f"{machine}.{name}.parquet", "scores"))
+        columns = score_columns(rows, embeddings, detectors, {})
+        tables.write(folder / f"{machine}.scores.parquet", "scores", columns, {})
+        for name, table in tables.read_systems([folder / f"{machine}.scores.parquet"], detectors).items():
+            scores[name].append(table)
     columns = metric_columns(
         {name: pa.concat_tables(parts) for name, parts in scores.items()},
         dict.fromkeys(detectors, "detector"),

@@ -16,6 +16,7 @@ import numpy as np
 from asdflow.foundation.seeds import generator
 from asdflow.presentation.results import Results
 from asdflow.products import tables
+from asdflow.products.study import Study
 
 MACHINES = (
     "fan", "gearbox", "bearing", "slider", "valve", "ToyCar", "ToyTrain", "AirCompressor",
@@ -24,26 +25,29 @@ MACHINES = (
 )  # fmt: skip
 
 _DETECTORS = {
-    "nn": {"backend": {"name": "knn", "k": 1, "metric": "cosine"}},
+    "nn": {"backend": {"name": "knn", "k": 1, "metric": "cosine"}, "normalization": [{"name": "none"}]},
     "ldn": {
         "backend": {"name": "knn", "k": 1, "metric": "cosine"},
-        "normalization": {"name": "density_ratio", "k": 1},
+        "normalization": [{"name": "density_ratio", "k": 1}],
     },
-    "maha": {"backend": {"name": "mahalanobis"}},
-    "pca95": {"backend": {"name": "pca_residual", "variance": 0.95}},
-    "nn4": {"backend": {"name": "knn", "k": 4, "metric": "cosine"}},
+    "maha": {"backend": {"name": "mahalanobis"}, "normalization": [{"name": "none"}]},
+    "pca95": {"backend": {"name": "pca_residual", "variance": 0.95}, "normalization": [{"name": "none"}]},
+    "nn4": {"backend": {"name": "knn", "k": 4, "metric": "cosine"}, "normalization": [{"name": "none"}]},
     "ldn16": {
         "backend": {"name": "knn", "k": 1, "metric": "cosine"},
-        "normalization": {"name": "density_ratio", "k": 16},
+        "normalization": [{"name": "density_ratio", "k": 16}],
     },
-    "nn_euclidean": {"backend": {"name": "knn", "k": 1, "metric": "euclidean"}},
+    "nn_euclidean": {
+        "backend": {"name": "knn", "k": 1, "metric": "euclidean"},
+        "normalization": [{"name": "none"}],
+    },
     "ldn_euclidean": {
         "backend": {"name": "knn", "k": 1, "metric": "euclidean"},
-        "normalization": {"name": "density_ratio", "k": 1},
+        "normalization": [{"name": "density_ratio", "k": 1}],
     },
     "ldn4": {
         "backend": {"name": "knn", "k": 1, "metric": "cosine"},
-        "normalization": {"name": "density_ratio", "k": 4},
+        "normalization": [{"name": "density_ratio", "k": 4}],
     },
 }
 _POOLINGS = {
@@ -60,11 +64,18 @@ def study(
     detectors: int = 4,
     fusion: bool = True,
 ) -> dict[str, Any]:
-    """Configuration of a study; `encoders` maps a name to its layers."""
+    """A study as plain data, as of `Study.as_dict`; `encoders` maps a name to its layers."""
     layers = encoders or {"logmel": ["default"], "yamnet": ["layer9"]}
+    data = dict(datasets or {"factory": {"kind": "factory"}})
     return {
         "title": "A small study",
-        "datasets": dict(datasets or {"factory": {"kind": "factory"}}),
+        "datasets": {
+            name: {"name": spec["kind"]} | {key: value for key, value in spec.items() if key != "kind"}
+            for name, spec in data.items()
+        },
+        "simulated": [name for name, spec in data.items() if spec["kind"] == "factory"],
+        "given": {name: list(spec.get("vectors", ())) for name, spec in data.items()},
+        "figures": {},
         "encoders": {name: {"name": name.split("_")[0]} for name in layers},
         "layers": {name: list(names) for name, names in layers.items()},
         "poolings": dict(list(_POOLINGS.items())[:poolings]),
@@ -77,13 +88,14 @@ def study(
 
 def make(
     folder: Path,
-    config: Mapping[str, Any],
+    config: Mapping[str, Any] | Study,
     machines: int | Sequence[str] = 3,
     clips: int = 20,
     bank: int = 12,
     domains: bool = True,
     sections: int = 1,
     units: int = 40,
+    cut: int = 1,
 ) -> Results:
     """Write every product that figures and report read, and return them as `Results`.
 
@@ -94,13 +106,15 @@ def make(
         Test clips a (domain, label), train clips a section.
     units : int
         Independent units of each interval; 0 makes them unknown.
+    cut : int
+        Clips that come from one recording.
     """
     names = list(machines) if not isinstance(machines, int) else list(MACHINES[:machines])
-    results = Results(folder, config)
+    results = Results(folder, config if isinstance(config, Study) else Study.from_dict(config))
     for dataset in results.datasets:
         tests = {}
         for machine in names:
-            rows = _clips(machine, clips, bank, domains, sections)
+            rows = _clips(machine, clips, bank, domains, sections, cut)
             tests[machine] = rows
             tables.write(folder / "clips" / dataset / f"{machine}.parquet", "clips", rows, {"made": "up"})
         for feature in results.features():
@@ -117,7 +131,7 @@ def tone(machine: str, clip: str, seconds: float = 2.0, rate: int = 16000) -> np
     return (0.03 * hum + 0.01 * draw.standard_normal(len(time))).astype(np.float32)
 
 
-def _clips(machine: str, clips: int, bank: int, domains: bool, sections: int) -> dict[str, list]:
+def _clips(machine: str, clips: int, bank: int, domains: bool, sections: int, cut: int) -> dict[str, list]:
     rows = []
     for number in range(sections):
         section = f"{number:02d}"
@@ -143,7 +157,7 @@ def _clips(machine: str, clips: int, bank: int, domains: bool, sections: int) ->
         "domain": domain if domains else [None] * count,
         "split": split,
         "label": label,
-        "recording": clip,
+        "recording": [f"{name[:-4]}{int(name[-4:]) // cut:04d}" for name in clip],
         "attributes": [[("speed", "28V")]] * count,
         "sample_rate": [16000] * count,
         "channels": [1] * count,
@@ -157,6 +171,7 @@ def _clips(machine: str, clips: int, bank: int, domains: bool, sections: int) ->
 
 def _feature(folder: Path, results: Results, dataset: str, feature, tests, units: int) -> None:
     rows: list[tuple] = []
+    of_backend: dict[tuple[str, str], list[dict[str, list]]] = {}
     for system, kind in results.kinds.items():
         values: list[dict[str, float]] = []
         counts = []
@@ -164,10 +179,14 @@ def _feature(folder: Path, results: Results, dataset: str, feature, tests, units
         for machine, clips in tests.items():
             score = _scores(dataset, feature, system, machine, clips)
             columns = ("machine", "section", "clip", "split", "domain", "label", "recording")
-            written.append({name: list(clips[name]) for name in columns} | {"score": list(score)})
+            count = len(score)
+            written.append(
+                {name: list(clips[name]) for name in columns}
+                | {"detector": [system] * count, "score": list(score), "refused": [None] * count}
+            )
             if kind == "detector":
-                path = folder.joinpath("scores", dataset, *feature, system, f"{machine}.parquet")
-                tables.write(path, "scores", written[-1], {"made": "up"})
+                backend = results.study.detectors[system]["backend"]["name"]
+                of_backend.setdefault((backend, machine), []).append(written[-1])
             for section in sorted(set(clips["section"])):
                 terms, normal, anomaly = _terms(score, clips, section)
                 values.append(terms)
@@ -177,14 +196,15 @@ def _feature(folder: Path, results: Results, dataset: str, feature, tests, units
                     for metric, value in terms.items()
                 ]
         if kind == "fusion":
-            joined = {name: [value for part in written for value in part[name]] for name in written[0]}
-            tables.write(
-                folder.joinpath("fusion", dataset, *feature, f"{system}.parquet"), "scores", joined, {}
-            )
+            path = folder.joinpath("fusion", dataset, *feature, f"{system}.parquet")
+            tables.write(path, "scores", _joined(written), {})
         total = np.sum(counts, axis=0).tolist()
         for metric in values[0]:
             mean = len(values) / sum(1.0 / max(one[metric], 1e-12) for one in values)
             rows.append((system, kind, "all", "all", metric, mean, *total))
+    for (backend, machine), written in of_backend.items():
+        path = folder.joinpath("scores", dataset, *feature, backend, f"{machine}.parquet")
+        tables.write(path, "scores", _joined(written), {"made": "up"})
     count = len(rows)
     value = np.array([row[5] for row in rows])
     half = generator("interval", dataset, *feature).uniform(0.01, 0.06, count)
@@ -210,9 +230,15 @@ def _feature(folder: Path, results: Results, dataset: str, feature, tests, units
             "normal": [row[6] for row in rows],
             "anomaly": [row[7] for row in rows],
             "units": [units] * count,
+            "refused": [None] * count,
         },
         {"made": "up"},
     )
+
+
+def _joined(tables: Sequence[Mapping[str, list]]) -> dict[str, list]:
+    """Tables of the same columns, one below the other."""
+    return {name: [value for part in tables for value in part[name]] for name in tables[0]}
 
 
 def _scores(dataset: str, feature, system: str, machine: str, clips) -> np.ndarray:

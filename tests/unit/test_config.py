@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from asdflow import backends, datasets, encoders, figures, fusion, normalizations, poolings
-from asdflow.config import documentation, load, schema
+from asdflow.config import documentation, load, reading, schema
 from asdflow.foundation.errors import ConfigError
 
 MINIMAL = {
@@ -55,6 +55,13 @@ def test_the_schema_is_a_valid_schema():
     Draft202012Validator.check_schema(json.loads(schema.text()))
 
 
+def test_editors_accept_the_committed_studies_and_not_a_wrong_key(root):
+    validator = Draft202012Validator(json.loads((root / "config/schemas/config.schema.json").read_text()))
+    for file in studies(root):
+        assert not list(validator.iter_errors(reading.read([file]))), file
+    assert list(validator.iter_errors(changed("detectors.nn.backend", {"name": "knn", "kk": 1})))
+
+
 @pytest.mark.parametrize("registry", [axis.REGISTRY for axis in REGISTRIES], ids=lambda r: r.axis)
 def test_every_member_and_every_parameter_is_explained(registry, root):
     page = (root / "config/README.md").read_text(encoding="utf-8")
@@ -97,7 +104,7 @@ def test_writing_a_default_out_does_not_change_a_study():
 def test_a_normal_form_holds_every_parameter():
     spec = load(MINIMAL).detectors["nn"]
     assert spec["backend"] == {"name": "knn", "k": 1, "metric": "cosine"} | spec["backend"]
-    assert spec["normalization"]["name"] == "none"
+    assert spec["normalization"] == [{"name": "none"}]
 
 
 # Errors

@@ -16,7 +16,8 @@ from asdflow.config import load
 from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.plan.plan import Plan
 from asdflow.products import tables
-from asdflow.stages.scores import distance_columns, score_columns
+from asdflow.stages.distances import distance_columns
+from asdflow.stages.scores import score_columns
 
 WIDTH = 3
 ROWS = (
@@ -285,20 +286,20 @@ CONFIG = {
 def test_a_study_mixes_sound_and_vectors(write):
     write(table())
     plan = Plan(load(CONFIG), write.base)
-    assert plan.all_frames() == ["results/frames/made/logmel/valve.parquet"]
+    assert plan.grid.files("frames") == ["results/frames/made/logmel/valve.parquet"]
     scores = set(plan.all_scores())
     assert {name for name in scores if "/given/" in name.removeprefix("results/scores/")} == {
-        f"results/scores/given/{encoder}/given/given/nn/fan.parquet" for encoder in ("clap", "m2d")
+        f"results/scores/given/{encoder}/given/given/knn/fan.parquet" for encoder in ("clap", "m2d")
     }
     layers = plan.study.layers["logmel"]
-    assert {f"results/scores/made/logmel/{layer}/mean/nn/valve.parquet" for layer in layers} < scores
+    assert {f"results/scores/made/logmel/{layer}/mean/knn/valve.parquet" for layer in layers} < scores
     assert len(scores) == 2 + len(layers)
 
 
 def test_vectors_need_neither_encoder_nor_pooling_but_sound_does(write):
     write(table())
     alone = {"datasets": {"given": CONFIG["datasets"]["given"]}, "detectors": CONFIG["detectors"]}
-    assert Plan(load(alone), write.base).all_frames() == []
+    assert Plan(load(alone), write.base).grid.files("frames") == []
     for axis in ("encoders", "poolings"):
         config = {name: entries for name, entries in CONFIG.items() if name != axis}
         with pytest.raises(ConfigError, match=f"key {axis}.*has no entry, but data set 'made' is sound"):
@@ -347,7 +348,7 @@ def test_real_machines_score_as_plain_loops_say(root, shared, tmp_path, monkeypa
     ):
         tables.write(tmp_path / f"{name}.parquet", name, content, {})
     clips, embeddings = (tables.read(tmp_path / f"{name}.parquet", name) for name in ("clips", "embeddings"))
-    scored = score_columns(clips, embeddings, {"knn": study.detectors["knn"]}, {})["knn"]
+    scored = score_columns(clips, embeddings, {"knn": study.detectors["knn"]}, {})
 
     raw = pq.read_table(
         shared / "data/mimii_egemaps/mimii_egemaps.parquet", filters=[("machine", "=", "pump")]

@@ -9,6 +9,7 @@ import pytest
 from asdflow import metrics
 from asdflow.foundation.errors import DataError
 from asdflow.products.schemas import SCORES
+from asdflow.stages.fusion import fuse_columns
 from asdflow.stages.metrics import metric_columns
 
 NAMES = {"dataset": "dcase2026", "encoder": "beats", "layer": "layer12", "pooling": "mean"}
@@ -27,6 +28,7 @@ def scores(seed: int, machines=("fan", "Sander"), label=lambda machine, clip, wo
     machine, split, clip, domain, labels, score = zip(*rows, strict=True)
     columns = {"machine": machine, "section": ["00"] * len(rows), "clip": clip, "split": split}
     columns |= {"domain": domain, "label": labels, "recording": clip, "score": score}
+    columns |= {"detector": ["nn"] * len(rows), "refused": [None] * len(rows)}
     return pa.table({name: list(values) for name, values in columns.items()}, schema=SCORES.arrow())
 
 
@@ -83,3 +85,42 @@ def test_the_official_score_of_a_year_stands_beside_the_one_that_all_years_share
     assert [row["metric"] for row in rows if row["machine"] == "fan"] == sorted(
         row["metric"] for row in rows if row["machine"] == "fan"
     )
+
+
+def without(table: pa.Table, machine: str, reason: str) -> pa.Table:
+    """The scores of a detector that refuses one machine."""
+    rows = table.to_pylist()
+    gone = [row | {"score": None, "refused": reason} if row["machine"] == machine else row for row in rows]
+    return pa.Table.from_pylist(gone, schema=table.schema)
+
+
+def test_a_system_that_refuses_one_machine_has_no_values_and_the_others_have_theirs():
+    both = {"nn": scores(0), "pca": without(scores(1), "fan", "rank 9 of 5 clips")}
+    rows = evaluate(both)
+    assert [row for row in rows if row["system"] == "nn"] == evaluate({"nn": scores(0)})
+    refused = [row for row in rows if row["system"] == "pca"]
+    assert [(row["machine"], row["section"], row["metric"], row["value"]) for row in refused] == [
+        ("fan", "00", "official", None),
+        ("all", "all", "official", None),
+    ]
+    assert refused[0]["refused"] == "rank 9 of 5 clips"
+    assert refused[1]["refused"] == "machine fan, section 00: rank 9 of 5 clips"
+
+
+def test_a_study_in_which_every_system_refuses_is_refused_with_the_reason():
+    with pytest.raises(DataError, match=r"machine fan, section 00: no system has scores.*'rank 9'"):
+        evaluate({"pca": without(scores(1), "fan", "rank 9")})
+
+
+def test_a_fusion_has_no_scores_where_a_member_has_none_and_its_own_elsewhere():
+    members = {"nn": scores(0), "pca": scores(1)}
+    whole = fuse_columns(members, {"name": "z_min"}, "zmin")
+    part = fuse_columns(
+        members | {"pca": without(members["pca"], "fan", "rank 9")}, {"name": "z_min"}, "zmin"
+    )
+    machine = whole["machine"].to_pylist()
+    assert set(machine) == {"fan", "Sander"}
+    for one, score, found, reason in zip(
+        machine, whole["score"].to_pylist(), part["score"].to_pylist(), part["refused"], strict=True
+    ):
+        assert (found, reason) == ((None, "needs pca: rank 9") if one == "fan" else (score, None))

@@ -30,8 +30,8 @@ fusions:
 """
 
 
-def score_rows(machine: str, seed: int, test: str = "test"):
-    """Columns of schema "scores": 30 training clips, supplemental ones, the test clips of CELLS."""
+def score_rows(machine: str, seed: int, test: str = "test", detector: str = "nn"):
+    """Columns of schema "scores" of a detector: 30 training clips, supplemental ones, test clips of CELLS."""
     rng = np.random.default_rng([seed, len(machine)])
     rows = [("train", f"{machine}/train/{i:04d}", "source", "normal", rng.gamma(4.0)) for i in range(30)]
     rows += [("supplemental", f"{machine}/supplemental/{i:04d}", None, None, 99.0) for i in range(2)]
@@ -47,7 +47,8 @@ def score_rows(machine: str, seed: int, test: str = "test"):
     ]
     split, clip, domain, label, score = zip(*sorted(rows), strict=True)
     columns = {"machine": [machine] * len(clip), "section": ["00"] * len(clip), "split": split, "clip": clip}
-    return columns | {"domain": domain, "label": label, "recording": clip, "score": score}
+    columns |= {"domain": domain, "label": label, "recording": clip, "score": score}
+    return columns | {"detector": [detector] * len(clip), "refused": [None] * len(clip)}
 
 
 @pytest.fixture
@@ -57,11 +58,11 @@ def study(tmp_path, monkeypatch):
     (tmp_path / "config" / "config.yaml").write_text(STUDY)
     for seed, pooling in enumerate(("mean", "max")):
         feature = f"mine/logmel/logmel/{pooling}"
-        for system in ("nn", "pca"):
+        for system, backend in (("nn", "knn"), ("pca", "pca_residual")):
             for machine in MACHINES:
-                file = tmp_path / "results/scores" / feature / system / f"{machine}.parquet"
-                tables.write(file, "scores", score_rows(machine, seed), {})
-        both = [score_rows(machine, 10 + seed) for machine in MACHINES]
+                file = tmp_path / "results/scores" / feature / backend / f"{machine}.parquet"
+                tables.write(file, "scores", score_rows(machine, seed, detector=system), {})
+        both = [score_rows(machine, 10 + seed, detector="zmin") for machine in MACHINES]
         fused = {key: [*both[0][key], *both[1][key]] for key in both[0]}
         tables.write(tmp_path / "results/fusion" / feature / "zmin.parquet", "scores", fused, {})
     monkeypatch.chdir(tmp_path)
@@ -145,15 +146,15 @@ def test_an_unknown_name_is_refused_with_the_nearest(study):
 
 
 def test_scores_that_were_not_computed_are_named(study):
-    (study / "results/scores/mine/logmel/logmel/mean/nn/shaker.parquet").unlink()
-    with pytest.raises(ProductError, match=r"nn/shaker\.parquet: does not exist\. Run snakemake"):
+    (study / "results/scores/mine/logmel/logmel/mean/knn/shaker.parquet").unlink()
+    with pytest.raises(ProductError, match=r"knn/shaker\.parquet: does not exist\. Run snakemake"):
         run("out", "--system", "nn")
 
 
 def test_clips_without_a_label_can_be_exported(study):
     columns = score_rows("fan", 0) | {"label": [None] * 52, "domain": [None] * 52}
     for machine in MACHINES:
-        file = study / f"results/scores/mine/logmel/logmel/mean/nn/{machine}.parquet"
+        file = study / f"results/scores/mine/logmel/logmel/mean/knn/{machine}.parquet"
         tables.write(file, "scores", columns | {"machine": [machine] * 52}, {})
     run("out", "--system", "nn", "--pooling", "mean")
     assert len(list((study / "out").rglob("*.csv"))) == 4
@@ -166,7 +167,16 @@ def test_a_rule_of_another_name_is_refused(study):
 
 
 def test_a_machine_without_test_clips_cannot_be_exported(study):
-    file = study / "results/scores/mine/logmel/logmel/mean/nn/fan.parquet"
+    file = study / "results/scores/mine/logmel/logmel/mean/knn/fan.parquet"
     tables.write(file, "scores", score_rows("fan", 0, test="supplemental"), {})
     with pytest.raises(DataError, match="machine 'fan', section '00': has no test score"):
         run("out", "--system", "nn", "--pooling", "mean")
+
+
+def test_a_system_that_is_not_computed_is_not_written_and_named(study):
+    columns = score_rows("fan", 0)
+    columns |= {"score": [None] * len(columns["clip"]), "refused": ["k is too large"] * len(columns["clip"])}
+    tables.write(study / "results/scores/mine/logmel/logmel/mean/knn/fan.parquet", "scores", columns, {})
+    said = run("out", "--pooling", "mean", "--system", "nn", "--system", "pca")
+    assert "logmel-logmel-mean-nn: not written, since it is not computed: k is too large" in said
+    assert [path.name for path in (study / "out/mine").iterdir()] == ["logmel-logmel-mean-pca"]

@@ -382,14 +382,14 @@ def test_a_machine_or_section_that_does_not_exist_is_named(flat2020, options, me
     ("options", "message"),
     [
         ({"rooot": "x"}, r"'rooot'.*is not known"),
-        ({"layout": "csv"}, r"'layout'.*got 'csv'"),
-        ({"train_normal": 0}, r"train_normal.*greater than or equal to 1"),
-        ({"sections": [0]}, r"sections.*valid string, got 0"),
+        ({"layout": "csv"}, r"'layout': 'csv' is not known"),
+        ({"train_normal": 0}, r"train_normal.*0 is less than the minimum of 1"),
+        ({"sections": [0]}, r"sections\.0.*0 is not of type 'string'"),
         ({"target_train_normal": 3}, r"target_train_normal: is set without train_normal"),
         ({"source_ids": ["00"], "target_ids": ["00"]}, r"repeats \['00'\] of source_ids"),
         ({"target_ids": ["00"]}, r"target_ids: is set without source_ids"),
-        ({"audio": {"chanel": 1}}, r"audio\.chanel: is not known\. Did you mean 'channel'"),
-        ({"noise": {"snr_db": 0, "color": "red"}}, r"noise\.color: .*got 'red'"),
+        ({"audio": {"chanel": 1}}, r"'audio\.chanel': key 'chanel' is not known\. Did you mean 'channel'"),
+        ({"noise": {"snr_db": 0, "color": "red"}}, r"noise\.color': 'red' is not known"),
     ],
 )
 def test_a_wrong_option_is_named(options, message):

@@ -59,9 +59,9 @@ def test_defaults_fill_in_what_the_entry_leaves_out(zoo):
     [
         ({"name": "kat"}, r"animal 'kat': is not known. Did you mean 'cat'\?"),
         ({"name": "cat", "live": 3}, r"parameter 'live'.*Did you mean 'lives'\?"),
-        ({"name": "cat", "lives": 10}, "less than or equal to 9, got 10"),
-        ({"name": "cat", "lives": "3"}, "valid integer, got '3'"),
-        ({"name": "cat", "lives": True}, "valid integer, got True"),
+        ({"name": "cat", "lives": 10}, "10 is greater than the maximum of 9"),
+        ({"name": "cat", "lives": "3"}, "'3' is not of type 'integer'"),
+        ({"name": "cat", "lives": True}, "True is not of type 'integer'"),
         ({"lives": 3}, "has no name"),
     ],
 )

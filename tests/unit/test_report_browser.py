@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,11 +19,16 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """A report of 48 systems, opened."""
-    folder: Path = tmp_path_factory.mktemp("page")
+def results(tmp_path_factory):
+    """48 systems."""
     study = synthetic.study({"factory": {"kind": "factory"}}, poolings=3, detectors=7)
-    results = synthetic.make(folder, study, machines=2, clips=8)
+    return synthetic.make(tmp_path_factory.mktemp("results"), study, machines=2, clips=8)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, results):
+    """Their report, opened."""
+    folder: Path = tmp_path_factory.mktemp("page")
     figures: dict[str, dict[str, Path]] = {"factory": {}}
     for name in ("leaderboard", "heatmap", "effects"):
         path = folder / f"{name}.svg"
@@ -66,6 +74,17 @@ def click(page, selector: str, text: str) -> None:
     )
 
 
+def filter_poolings(page, value: str) -> None:
+    page.execute_script(
+        """
+        const select = document.querySelector("form.filters select[name=pooling]");
+        select.value = arguments[0];
+        select.dispatchEvent(new Event("change", {bubbles: true}));
+        """,
+        value,
+    )
+
+
 def test_the_best_system_comes_first(page):
     scores = list(map(float, column(page, "Official score")))
     assert scores == sorted(scores, reverse=True)
@@ -80,24 +99,12 @@ def test_a_click_on_a_heading_sorts_by_it_and_a_second_one_reverses(page):
 
 
 def test_a_filter_shows_the_rows_that_fit_and_says_how_many(page):
-    page.execute_script(
-        """
-        const select = document.querySelector("form.filters select[name=pooling]");
-        select.value = "max";
-        select.dispatchEvent(new Event("change", {bubbles: true}));
-        """
-    )
+    filter_poolings(page, "max")
     shown = column(page, "Pooling")
     assert shown and set(shown) == {"max"}
     said = page.execute_script("return document.querySelector('form.filters output').textContent")
     assert said == f"{len(shown)} of {len(shown)} systems shown"
-    page.execute_script(
-        """
-        const select = document.querySelector("form.filters select[name=pooling]");
-        select.value = "";
-        select.dispatchEvent(new Event("change", {bubbles: true}));
-        """
-    )
+    filter_poolings(page, "")
 
 
 def test_a_long_table_is_cut_and_shown_whole_on_request(page):
@@ -139,6 +146,45 @@ def test_nothing_is_wider_than_the_window(page, width):
         "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )
     assert wide <= shown
+
+
+def test_on_a_phone_the_score_is_in_sight_beside_the_name_of_its_system(page):
+    page.set_window_size(500, 900)  # the narrowest window that every Chromium makes
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    try:
+        width, right, name = page.execute_script(
+            """
+            const row = document.querySelector("table.board").tBodies[0].rows[0];
+            return [innerWidth, row.querySelector("td.strong").getBoundingClientRect().right,
+              row.querySelector("th").innerText];
+            """
+        )
+        assert width == 400 and right <= 400
+        assert len(name.split("\n")) == 2  # the system, and its encoder and pooling
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_on_paper_every_row_of_every_table_is_there(page, results, tmp_path):
+    """Printed as it is seen: filtered, cut to the first rows, details folded."""
+    if not shutil.which("pdftotext"):
+        pytest.skip("needs pdftotext: apt-get install poppler-utils")
+    filter_poolings(page, "max")
+    (tmp_path / "page.pdf").write_bytes(base64.b64decode(page.print_page()))
+    filter_poolings(page, "")
+    command = ["pdftotext", "-layout", tmp_path / "page.pdf", "-"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    for row in results.leaderboard("factory").to_dicts():
+        start = f"{row['rank']} {row['system']} {row['encoder']} {row['pooling']} {100 * row['official']:.1f}"
+        assert [line for line in lines if line.startswith(start)], start
+    test = results.clips("factory").filter(split="test")
+    joined = "".join(text.split())
+    assert not [name for name in test["recording"] if name not in joined]
+    assert "rounds: 1000" in text  # the configuration, which is folded on the screen
 
 
 def test_the_page_asked_for_nothing_and_its_console_is_empty(page):

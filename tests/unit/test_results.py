@@ -9,6 +9,7 @@ import synthetic_results as synthetic
 from asdflow.foundation.errors import ConfigError, ProductError
 from asdflow.presentation.results import Results, System
 from asdflow.products import tables
+from asdflow.products.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_a_machine_of_several_sections_counts_by_their_harmonic_mean(results):
 def test_files_of_an_earlier_study_are_not_read(results, tmp_path):
     config = synthetic.study()
     synthetic.make(tmp_path, config, machines=2)
-    smaller = {**config, "poolings": {"mean": config["poolings"]["mean"]}}
+    smaller = Study.from_dict({**config, "poolings": {"mean": config["poolings"]["mean"]}})
     assert set(Results(tmp_path, smaller).leaderboard("factory")["pooling"]) == {"mean"}
 
 
@@ -90,7 +91,7 @@ def test_an_unknown_data_set_is_refused(results):
 
 
 def test_the_featured_system_is_the_one_the_configuration_names(results):
-    config = {**synthetic.study(), "report": {"system": "pca95", "clips": 2}}
+    config = Study.from_dict({**synthetic.study(), "report": {"system": "pca95", "clips": 2}})
     assert Results(results.folder, config).featured("factory").name == "pca95"
 
 
@@ -117,33 +118,17 @@ def test_machines_are_sorted_without_regard_to_case(tmp_path):
 def test_plain_nearest_neighbour_is_recognised_by_its_parts_not_its_name():
     config = synthetic.study(detectors=9)
     config["detectors"] = dict(reversed(config["detectors"].items()))
-    assert Results("nowhere", config).plain_neighbour == "nn_euclidean"
+    assert Results("nowhere", Study.from_dict(config)).plain_neighbour == "nn_euclidean"
     config["detectors"] = {"nn": config["detectors"]["ldn"]}
-    assert Results("nowhere", config).plain_neighbour is None
+    assert Results("nowhere", Study.from_dict(config)).plain_neighbour is None
 
 
-def test_a_fusion_inherits_what_its_detectors_need(monkeypatch):
-    from asdflow.pipeline import build
-
-    class Fitted:
-        name = "made up"
-        normalizations = ()
-
-        def __init__(self, transductive: bool) -> None:
-            self.backend, self.transductive, self.needs_domains = self, transductive, False
-
-    monkeypatch.setattr(build, "detector", lambda spec: Fitted(spec["backend"]["name"] == "knn"))
-    monkeypatch.setattr(build, "fusion", lambda spec: object())
-    traits = Results("nowhere", synthetic.study()).traits
-    assert traits["nn"].labels == ("transductive",)
-    assert traits["maha"].labels == ()
-    assert traits["zmin"].labels == ("transductive",)
-
-
-def test_traits_come_from_the_members(results):
-    traits = results.traits
+def test_traits_are_those_of_the_study(results):
+    config = synthetic.study() | {"traits": {"ldn": {"needs_domains": True}, "zmin": {"needs_domains": True}}}
+    traits = Results("nowhere", Study.from_dict(config)).traits
     assert list(traits) == ["nn", "ldn", "maha", "pca95", "zmin"]
-    assert not any(traits["nn"].labels)
+    assert [name for name, one in traits.items() if one.labels] == ["ldn", "zmin"]
+    assert traits["zmin"].labels == ("needs domains",)
 
 
 def test_terms_follow_the_data(results, tmp_path):

@@ -44,5 +44,5 @@ def test_of_two_sections_one_bank_lives_at_a_time(monkeypatch):
         found = scores.score_columns(None, Table(), detectors, {})
     finally:
         gc.enable()
-    assert len(found["knn"]["score"]) == 45
+    assert len(found["score"]) == 45
     assert alive[1:] == alive[:1] * 2

@@ -48,7 +48,7 @@ def test_everything_is_held_at_the_best_member_of_the_sweep(results):
     best = max(board, key=lambda row: row["official"])
     trace = next(trace for trace in traces(results, "factory") if trace.entry == "ldn")
     assert best in trace.rows
-    assert trace.best == LDN["members"][best["system"]][0]
+    assert trace.best == (LDN["members"][best["system"]][0],)
     values = [row["official"] for row in trace.rows]
     assert trace.span == pytest.approx(max(values) - min(values))
 

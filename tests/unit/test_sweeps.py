@@ -14,6 +14,7 @@ from asdflow.config.schema import SWEPT, sweepable
 from asdflow.foundation.errors import ConfigError
 from asdflow.pipeline import build
 from asdflow.presentation.results import Results
+from asdflow.products.study import Study
 
 NN = {"backend": {"name": "knn"}}
 
@@ -72,7 +73,7 @@ def test_several_lists_are_a_grid_and_parameters_called_alike_carry_their_member
     assert sweep.parameters == ("knn.k", "density_ratio.k")
     assert list(sweep.members.values()) == pairs
     for (k, n), spec in zip(pairs, made.detectors.values(), strict=True):
-        assert (spec["backend"]["k"], spec["normalization"]["k"]) == (k, n)
+        assert (spec["backend"]["k"], spec["normalization"][0]["k"]) == (k, n)
 
 
 def test_entries_keep_their_order_around_a_sweep():
@@ -175,7 +176,7 @@ def test_a_fusion_is_said_to_need_what_its_members_need_and_no_more():
         {"nn": NN, "dom": NN | {"normalization": {"name": "domain_standardise", "statistics": "test"}}},
         fusions={"a": {"name": "z_min", "members": ["nn"]}, "b": {"name": "z_min"}},
     )
-    traits = Results("nowhere", made.as_dict()).traits
+    traits = Results("nowhere", Study.from_dict(made.as_dict())).traits
     assert not traits["a"].transductive and traits["b"].transductive
 
 

@@ -89,6 +89,7 @@ def test_values_outside_their_range_are_refused(tmp_path):
         "normal": [1],
         "anomaly": [1],
         "units": [2],
+        "refused": [None],
     }
     with pytest.raises(ProductError, match=r"1\.2, must be <= 1\.0"):
         tables.write(tmp_path / "m.parquet", "metrics", columns, {})
@@ -157,3 +158,29 @@ def test_vectors_of_unequal_length_are_refused():
 def test_every_column_of_every_schema_says_what_it_means():
     silent = [(s.kind, c.name) for s in SCHEMAS.values() for c in s.columns if not c.meaning]
     assert silent == []
+
+
+def test_a_score_is_there_or_refused_but_not_both_and_not_neither(tmp_path):
+    columns = {name: ["x"] * 2 for name in ("detector", "machine", "section", "recording")}
+    columns |= {"clip": ["a", "b"], "split": ["test"] * 2, "domain": [None] * 2, "label": [None] * 2}
+    good = columns | {"score": [1.0, None], "refused": [None, "k is too large"]}
+    tables.write(tmp_path / "s.parquet", "scores", good, {})
+    for odd in ({"score": [None, None]}, {"score": [1.0, 1.0]}):
+        with pytest.raises(ProductError, match="has 1 rows with both or none of 'score' and 'refused'"):
+            tables.write(tmp_path / "s.parquet", "scores", good | odd, {})
+
+
+def test_systems_are_read_from_whatever_files_hold_them_and_a_missing_one_is_named(tmp_path):
+    columns = {name: ["x"] * 2 for name in ("section", "recording")}
+    columns |= {"clip": ["a", "b"], "split": ["test"] * 2, "domain": [None] * 2, "label": [None] * 2}
+    columns |= {"detector": ["nn", "ldn"], "score": [1.0, 2.0], "refused": [None] * 2}
+    for machine in ("fan", "pump"):
+        rows = columns | {"machine": [machine] * 2}
+        tables.write(tmp_path / f"{machine}.parquet", "scores", rows, {})
+    files = [tmp_path / f"{machine}.parquet" for machine in ("fan", "pump")]
+    found = tables.read_systems(files, ["ldn", "nn"])
+    assert list(found) == ["ldn", "nn"]
+    assert found["ldn"].column("machine").to_pylist() == ["fan", "pump"]
+    assert found["ldn"].column("score").to_pylist() == [2.0, 2.0]
+    with pytest.raises(ProductError, match="hold no scores of 'lof'"):
+        tables.read_systems(files, ["nn", "lof"])

@@ -15,7 +15,7 @@ OF_BANDS = {"beam", "adabeam"}  # features without bands have nothing for them
 def test_every_backend_stands_with_every_normalization_that_is_meaningful(root):
     text = (root / "config/studies/whole_grid.yaml").read_text(encoding="utf-8")
     there = {
-        (spec["backend"]["name"], spec["normalization"]["name"])
+        (spec["backend"]["name"], spec["normalization"][0]["name"])
         for spec in load(YAML(typ="safe").load(text)).detectors.values()
     }
     meaningful = set()

@@ -92,7 +92,7 @@ def test_every_machine_with_labels_is_judged_and_one_without_is_scored(finished)
         )
         assert set(judged.column("machine").to_pylist()) == machines | {"all"}
     scores = tables.read(
-        project.folder / "results/scores/y2026/logmel/logmel/mean/nn/Sander.parquet", "scores"
+        project.folder / "results/scores/y2026/logmel/logmel/mean/knn/Sander.parquet", "scores"
     )
     assert set(scores.column("label").to_pylist()) == {"normal", None}
 
@@ -102,7 +102,7 @@ def test_2020_and_2021_are_judged_by_the_official_score_of_their_year_too(finish
     for year, measure in ((2020, metrics.official_2020), (2021, metrics.official_2021)):
         (machine,) = JUDGED[f"y{year}"]
         folder = f"y{year}/logmel/logmel/mean"
-        scores = tables.read(project.folder / f"results/scores/{folder}/nn/{machine}.parquet", "scores")
+        scores = tables.read(project.folder / f"results/scores/{folder}/knn/{machine}.parquet", "scores")
         test = [row for row in scores.to_pylist() if row["split"] == "test"]
         names = ("score", "label", "machine", "section") if year == 2020 else (*LABELS, "machine", "section")
         expected = measure(*([row[name] for row in test] for name in names)).overall

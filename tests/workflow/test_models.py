@@ -72,7 +72,7 @@ def test_weights_are_fetched_by_rules_and_a_changed_folder_redoes_its_frames(pro
     for product in (
         "embeddings/own/file/last/mean/fan",
         "distances/own/file/last/mean/cosine/fan",
-        "scores/own/file/last/mean/nn/fan",
+        "scores/own/file/last/mean/knn/fan",
         "fusion/own/file/last/mean/zmin",
         "metrics/own/file/last/mean",
         "embeddings/own/hub/layer1/mean/fan",

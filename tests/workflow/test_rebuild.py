@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from project import CONFIG, write_tone
 
+from asdflow.products import tables
+
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
 # What joins every branch of the grid, and so depends on each of them.
@@ -52,7 +54,7 @@ def test_editing_a_backend_redoes_its_scores_and_their_dependents_only(project):
         for layer in layers(project)
         for pooling in ("mean", "gem")
         for machine in ("fan", "pump")
-        for stage, system in (("scores", "nn"),)
+        for stage, system in (("scores", "knn"),)
     } | {
         f"{product}.parquet"
         for layer in layers(project)
@@ -82,16 +84,15 @@ def test_replacing_one_recording_redoes_that_machine_only(project):
 
 
 def test_entries_that_swap_names_never_reuse_each_others_files(project):
-    scores = project.folder / "results/scores/own/logmel"
-    before = {path.relative_to(scores).as_posix(): path.read_bytes() for path in scores.rglob("*.parquet")}
+    before = scores_of(project)
     change(project, "  nn: {backend", "  other: {backend")
     change(project, "  pca: {backend", "  nn: {backend")
     change(project, "  other: {backend", "  pca: {backend")
     project.run("scores")
-    for name, content in before.items():
-        system = name.split("/")[-2]
-        swapped = name.replace(f"/{system}/", "/pca/" if system == "nn" else "/nn/")
-        assert (scores / swapped).read_bytes() == content
+    swapped = {"nn": "pca", "pca": "nn"}
+    assert scores_of(project) == {
+        (*place, swapped[system]): found for (*place, system), found in before.items()
+    }
 
 
 def test_writing_a_default_out_redoes_nothing(project):
@@ -102,7 +103,27 @@ def test_writing_a_default_out_redoes_nothing(project):
 def test_a_new_detector_leaves_the_others_alone(project):
     change(project, "fusions:", "  maha: {backend: {name: mahalanobis}}\nfusions:")
     rebuilt = {name for name in project.rebuilt_by() if name.startswith("scores/")}
-    assert {name.split("/")[-2] for name in rebuilt} == {"maha"}
+    assert {name.split("/")[-2] for name in rebuilt} == {"mahalanobis"}
+
+
+def test_a_new_detector_of_a_backend_that_is_there_redoes_its_table_with_the_same_scores(project):
+    before = scores_of(project)
+    change(project, "fusions:", "  nn2: {backend: {name: knn, k: 2, metric: cosine}}\nfusions:")
+    rebuilt = {name for name in project.rebuilt_by("scores") if name.startswith("scores/")}
+    assert {name.split("/")[-2] for name in rebuilt} == {"knn"}
+    after = scores_of(project)
+    assert {key: after[key] for key in before} == before
+    assert {key[-1] for key in after.keys() - before.keys()} == {"nn2"}
+
+
+def scores_of(project) -> dict[tuple[str, ...], list[tuple]]:
+    """Clip and score by folder, machine and detector."""
+    found = {}
+    for file in (project.folder / "results/scores").rglob("*.parquet"):
+        for row in tables.read(file, "scores").to_pylist():
+            key = (file.parents[1].as_posix(), row["machine"], row["detector"])
+            found.setdefault(key, []).append((row["clip"], row["score"]))
+    return found
 
 
 def change(project, old: str, new: str) -> None:

@@ -44,3 +44,18 @@ def test_a_job_asks_for_a_gpu_where_its_encoder_runs_on_one(tmp_path, device, gp
     (project.folder / "tiny.pt").touch()
     shown = project.run("results/frames/own/small/fan.parquet", "--dry-run", "--quiet", "host").stdout
     assert f"gpu={gpus}" in shown
+
+
+def test_frames_that_are_not_kept_are_gone_once_every_pooling_has_read_them(built, tmp_path):
+    project = Project.create(tmp_path / "project", CONFIG + "extraction: {keep_frames: false}\n")
+    project.run("metrics")
+    results = project.folder / "results"
+    assert not list((results / "frames").rglob("*.parquet"))
+    for file in (results / "metrics").rglob("*.parquet"):
+        assert file.read_bytes() == (built.folder / file.relative_to(project.folder)).read_bytes()
+    assert "Nothing to be done" in project.run("metrics").stderr
+    config = project.folder / "config/small.yaml"
+    config.write_text(config.read_text().replace("poolings:\n", "poolings:\n  max: {name: max}\n"))
+    rebuilt = project.rebuilt_by("metrics")
+    assert "metrics/own/logmel/logmel/max.parquet" in rebuilt
+    assert not list((results / "frames").rglob("*.parquet"))

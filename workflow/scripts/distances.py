@@ -1,8 +1,8 @@
 """Distances of every clip to the bank of its section."""
 
 from asdflow.products import tables
+from asdflow.stages.distances import distance_columns
 from asdflow.stages.job import run
-from asdflow.stages.scores import distance_columns
 
 
 def main(snakemake):

@@ -14,30 +14,20 @@ def main(snakemake):
     """Clips and recordings -> table "frames"."""
     params, names = snakemake.params, snakemake.wildcards
     clips = tables.read(snakemake.input.clips, "clips")
-    data = datasets.build(params.data | params.sound)
-    everything = [tables.read(file, "clips") for file in snakemake.input.lengths]
-    longest = longest_s(everything) if everything else None
-    encoder = build.encoder(params.encoder)
-    require_usable(
-        clips,
-        data.audio,
-        encoder.sample_rate,
-        encoder.min_samples,
-        names.encoder,
-        longest,
-        noise=data.noise is not None,
-    )
-    shard, shards = int(names.get("shard", 1)), int(names.get("shards", 1))
+    data, encoder = datasets.build(params.data | params.sound), build.encoder(params.encoder)
+    longest = longest_s(tables.read(file, "clips") for file in snakemake.input.lengths)
+    needs = encoder.sample_rate, encoder.min_samples, names.encoder
+    require_usable(clips, data.audio, *needs, longest, noise=data.noise is not None)
+    shard = frames.shard_of(clips, int(names.get("shard", 1)), int(names.get("shards", 1)))
     made_by = {"data": params.data, "sound": params.sound, "encoder": params.encoder}
-    made_by |= checkpoints.unverified(params.encoder)
     frames.extract(
-        frames.shard_of(clips, shard, shards),
+        shard,
         data.loader(names.dataset, Path.cwd(), longest),
         encoder,
         snakemake.output[0],
-        made_by | {"runs_on": encoder.runs_on},
+        made_by | checkpoints.unverified(params.encoder) | {"runs_on": encoder.runs_on},
         threads=snakemake.threads,
-        label=f"{names.dataset} {names.encoder} {names.machine} {shard}/{shards}".removesuffix(" 1/1"),
+        label=" ".join(names),
     )
 
 

@@ -3,15 +3,15 @@
 from asdflow.products import tables
 from asdflow.stages.fusion import fuse_columns
 from asdflow.stages.job import run
-from asdflow.stages.scores import read_systems
 
 
 def main(snakemake):
-    """Tables "scores" of every detector and machine -> table "scores" of the fusion."""
-    params = snakemake.params
-    scores = read_systems(snakemake.input.scores, params.members)
-    made_by = {"fusion": params.fusion, "members": list(scores)} | tables.inherited(*snakemake.input.scores)
-    tables.write(snakemake.output[0], "scores", fuse_columns(scores, params.fusion), made_by)
+    """Tables "scores" of every backend and machine -> table "scores" of the fusion."""
+    files, params = snakemake.input.scores, snakemake.params
+    scores = tables.read_systems(files, params.members)
+    made_by = {"fusion": params.fusion, "members": list(scores)} | tables.inherited(*files)
+    columns = fuse_columns(scores, params.fusion, snakemake.wildcards.fusion)
+    tables.write(snakemake.output[0], "scores", columns, made_by)
 
 
 run(main, snakemake)  # noqa: F821

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from asdflow.plan.plan import dcase_entry
+from asdflow.datasets.dcase import of_store
 from asdflow.stages.job import run
 
 
 def main(snakemake):
     """Download -> list of labels."""
     names = snakemake.wildcards
-    dcase_entry(snakemake.config["datasets"], names.store, names.year).obtain_labels(Path.cwd())
+    of_store(snakemake.config["datasets"], names.store, names.year).obtain_labels(Path.cwd())
 
 
 run(main, snakemake, echo=True)  # noqa: F821

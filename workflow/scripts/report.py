@@ -2,17 +2,19 @@
 
 from asdflow import report
 from asdflow.presentation.results import Results
+from asdflow.products import layout
+from asdflow.products.study import Study
 from asdflow.stages.job import run
 
 
 def main(snakemake):
     """Tables, figures and recordings -> one page."""
-    study = snakemake.params.study
+    study = Study.from_dict(snakemake.params.study)
     figures = {
-        dataset: {figure: f"results/figures/{dataset}/{figure}.svg" for figure in study["figures"]}
-        for dataset in study["datasets"]
+        dataset: {name: layout.path("figures", dataset=dataset, figure=name) for name in study.figures}
+        for dataset in study.datasets
     }
-    report.build(Results("results", study), figures, snakemake.output[0])
+    report.build(Results(layout.RESULTS, study), figures, snakemake.output[0])
 
 
 run(main, snakemake)  # noqa: F821

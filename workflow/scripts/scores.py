@@ -6,18 +6,13 @@ from asdflow.stages.scores import score_columns
 
 
 def main(snakemake):
-    """Tables "clips", "embeddings" and "distances" -> one table "scores" a detector."""
+    """Tables "clips", "embeddings" and "distances" -> table "scores"."""
     files, specs = snakemake.input, snakemake.params.detectors
     inherited = tables.inherited(files.embeddings)
-    distances = {
-        metric: tables.read(file, "distances", made_by={"metric": metric} | inherited)
-        for metric, file in zip(snakemake.params.metrics, files.get("distances", []), strict=True)
-    }
-    columns = score_columns(
-        tables.read(files.clips, "clips"), tables.read(files.embeddings, "embeddings"), specs, distances
-    )
-    for file, name in zip(snakemake.output, specs, strict=True):
-        tables.write(file, "scores", columns[name], {"detector": specs[name]} | inherited)
+    distances = dict(tables.read_distances(file, inherited) for file in files.get("distances", []))
+    clips, embeddings = tables.read(files.clips, "clips"), tables.read(files.embeddings, "embeddings")
+    columns = score_columns(clips, embeddings, specs, distances)
+    tables.write(snakemake.output[0], "scores", columns, {"detectors": specs} | inherited)
 
 
 run(main, snakemake)  # noqa: F821

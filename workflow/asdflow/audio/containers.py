@@ -183,13 +183,15 @@ def _core_audio(file: BinaryIO, end: int) -> Samples | None:
     while place + 12 <= end:
         file.seek(place)
         name, size = struct.unpack(">4sq", file.read(12))
+        if size < 0 and (name, size) != (b"data", -1):
+            break
         if name == b"data":
             if found:
                 return Samples(*found, end, f"a second chunk 'data' of {size} bytes")
             if size == -1:
                 return Samples(place + 16, None, end)
             found = (place + 16, max(0, size - 4))  # its first 4 bytes count edits
-        elif size < 0 or (found and not _printable(name)):
+        elif found and not _printable(name):
             break
         place += 12 + size
     return Samples(*found, end, _rest(file, place, end)) if found else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.errors import ConfigError, nearest
 
 REGISTRY_FILE = Path(__file__).resolve().parents[3] / "resources" / "encoders.yaml"
 
@@ -167,7 +166,5 @@ def names() -> list[str]:
 def checkpoint(name: str) -> Checkpoint:
     """Entry of a checkpoint. ConfigError with the nearest name when there is none."""
     if name not in _entries():
-        near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"checkpoint {name!r}", "is not registered", f"{hint}Known: {', '.join(names())}.")
+        raise ConfigError(f"checkpoint {name!r}", "is not registered", nearest(name, names()))
     return _entries()[name]

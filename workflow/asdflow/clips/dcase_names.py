@@ -13,14 +13,13 @@ Two grammars (sources: task descriptions 2020-2026, the organisers' published li
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
 from asdflow.audio.files import SUFFIXES
-from asdflow.foundation.errors import DataError
+from asdflow.foundation.errors import DataError, closest
 
 DOMAINS = ("source", "target")
 SPLITS = ("train", "test")
@@ -201,8 +200,8 @@ def _parse_section(name: str, stem: str) -> ClipName | None:
         else:
             said[kind] = word
     if other and ("split" in said or "label" in said):
-        near = difflib.get_close_matches(other[0], _WORDS, n=1)
-        hint = f" ({near[0]}?)" if near else ""
+        near = closest(other[0], _WORDS)
+        hint = f" ({near}?)" if near else ""
         raise DataError(name, f"has an unknown word {other[0]!r}{hint}", f"Known words: {', '.join(_WORDS)}.")
     if other:
         said["split"] = "supplemental"

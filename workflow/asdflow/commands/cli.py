@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ app = typer.Typer(
     help="Training-free anomalous sound detection. The study itself runs with snakemake.",
 )
 CONFIG = typer.Option("--configfile", help="The study.", exists=True, dir_okay=False)
+OWN_CONFIG = typer.Option("--configfile", help="Default: that of results/.", exists=True, dir_okay=False)
 DEFAULT = Path("config/config.yaml")
 STORE = Path("data")
 REFERENCE = Path("resources/reference/demo_metrics.csv")
@@ -41,11 +41,9 @@ def main() -> None:
 
 def study_of(configfile: Path):
     """The checked study of a configuration file."""
-    from ruamel.yaml import YAML
+    from asdflow.config import read
 
-    from asdflow.config import load
-
-    return load(YAML(typ="safe").load(configfile.read_text(encoding="utf-8")), [configfile])
+    return read([configfile])
 
 
 @app.command()
@@ -56,7 +54,7 @@ def check(configfile: Annotated[Path, CONFIG] = DEFAULT) -> None:
     study = study_of(configfile)
     plan = Plan(study, Path.cwd())
     machines = sum(len(names) for names in plan.machines.values())
-    columns = len(plan.all_metrics())
+    columns = len(plan.grid.files("metrics"))
     grid = f"{columns} columns (data set x encoder layer x pooling)"
     files = len(plan.all_scores())
     print(
@@ -148,18 +146,7 @@ def reproduce(
     """Build twice, with one core and with all, and compare every result; then compare with the reference."""
     from asdflow.commands import reproduce as work
 
-    builds = {"one": "1", "all": "all"}
-    weights = Path(os.environ.get("ASDFLOW_CHECKPOINTS", "resources/checkpoints")).resolve()
-    for name, cores in builds.items():
-        print(f"Building with --cores {cores} in {folder / name}", flush=True)
-        command = ["snakemake", "--cores", cores, "--nolock", "--directory", str(folder / name)]
-        command += ["--snakefile", "Snakefile", f"--configfile={configfile}", "all"]
-        outcome = subprocess.run(
-            [sys.executable, "-m", *command], env=os.environ | {"ASDFLOW_CHECKPOINTS": str(weights)}
-        )
-        if outcome.returncode:
-            sys.exit(outcome.returncode)
-    first, second = (folder / name / "results" for name in builds)
+    first, second = work.build_twice(configfile, folder)
     compare(first, second)
     worst = work.check_reference(first, reference, tolerance)
     print(f"Metrics agree with {reference}: largest deviation {worst:.6f}, tolerance {tolerance:g}")
@@ -240,12 +227,7 @@ def export(
         typer.Option(help="Threshold of decisions, from the scores of training clips: gamma or quantile."),
     ] = "gamma",
     quantile: Annotated[float, typer.Option(help="Share of normal clips below the threshold.")] = 0.9,
-    configfile: Annotated[
-        Path | None,
-        typer.Option(
-            help="The study; default: the one that results/ were made of.", exists=True, dir_okay=False
-        ),
-    ] = None,
+    configfile: Annotated[Path | None, OWN_CONFIG] = None,
 ) -> None:
     """Write scores and decisions of finished systems in the evaluators' format.
 
@@ -259,10 +241,37 @@ def export(
     chosen = {"dataset": dataset, "encoder": encoder, "layer": layer, "pooling": pooling, "system": system}
     study = study_of(configfile or remembered.find())
     written = write(Plan(study, Path.cwd()), folder, chosen, quantile, rule)
-    for place, system in written.items():
+    for place, system in written.systems.items():
         print(f"{place}: {len(system.files)} files")
         for (machine, section), threshold in system.thresholds.items():
             print(f"  {machine} {section}: threshold {threshold}")
+    for place, reason in written.refused.items():
+        print(f"{place}: not written, since it is not computed: {reason}")
+
+
+@app.command()
+def recordings(
+    file: Annotated[Path, typer.Argument(help="Where the table goes.")] = Path("results/recordings.csv"),
+    dataset: Annotated[list[str] | None, typer.Option(help="Only this data set; repeat for more.")] = None,
+    encoder: Annotated[list[str] | None, typer.Option(help="Only this encoder.")] = None,
+    layer: Annotated[list[str] | None, typer.Option(help="Only this layer.")] = None,
+    pooling: Annotated[list[str] | None, typer.Option(help="Only this pooling.")] = None,
+    system: Annotated[list[str] | None, typer.Option(help="Only this detector or fusion.")] = None,
+    configfile: Annotated[Path | None, OWN_CONFIG] = None,
+) -> None:
+    """Write a row a test recording and system: its mean score, and the AUCs that it takes part in.
+
+    Without options, every system of the study.
+    """
+    from asdflow.config import remembered
+    from asdflow.presentation.results import Results
+    from asdflow.products.layout import RESULTS
+    from asdflow.report import by_recording
+
+    chosen = {"dataset": dataset, "encoder": encoder, "layer": layer, "pooling": pooling, "system": system}
+    results = Results(RESULTS, study_of(configfile or remembered.find()))
+    rows = by_recording.write(results, by_recording.choose(results, chosen), file)
+    print(f"{file}: {rows} rows")
 
 
 @app.command()

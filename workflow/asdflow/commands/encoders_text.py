@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from collections.abc import Callable
 from itertools import groupby
@@ -11,7 +10,7 @@ from pathlib import Path
 from asdflow.checkpoints.registry import Checkpoint, PageSource, checkpoint, names
 from asdflow.checkpoints.store import ENVIRONMENT, default_folder
 from asdflow.commands.encoders_listing import STATES, Row, describe, summary
-from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.errors import ConfigError, did_you_mean
 
 Paint = Callable[[str, str], str]  # text, kind (a state, or "heading") -> text as it is shown
 
@@ -59,8 +58,7 @@ def full_text(name: str, folder: str | Path | None = None, width: int = 80, pain
     chosen = [row for row in rows if name in (row.encoder, row.checkpoint)]
     if not chosen:
         known = dict.fromkeys(word for row in rows for word in (row.encoder, row.checkpoint) if word)
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(name, known)
         raise ConfigError(
             f"{name!r}",
             "is neither an encoder nor one of its files of weights",

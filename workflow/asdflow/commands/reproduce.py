@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +58,31 @@ def compare(first: str | Path, second: str | Path) -> Comparison:
     )
 
 
+def build_twice(configfile: str | Path, folder: Path) -> tuple[Path, Path]:
+    """Results of a study built with one core and with all, below a folder. Ends with Snakemake's code."""
+    builds = {"one": "1", "all": "all"}
+    weights = Path(os.environ.get("ASDFLOW_CHECKPOINTS", "resources/checkpoints")).resolve()
+    for name, cores in builds.items():
+        print(f"Building with --cores {cores} in {folder / name}", flush=True)
+        command = ["snakemake", "--cores", cores, "--nolock", "--directory", str(folder / name)]
+        command += ["--snakefile", "Snakefile", f"--configfile={configfile}", "all"]
+        outcome = subprocess.run(
+            [sys.executable, "-m", *command], env=os.environ | {"ASDFLOW_CHECKPOINTS": str(weights)}
+        )
+        if outcome.returncode:
+            sys.exit(outcome.returncode)
+    first, second = (folder / name / "results" for name in builds)
+    return first, second
+
+
 def metric_rows(results: str | Path) -> dict[tuple[str, ...], float]:
-    """Value of every metric of a build, by its keys."""
+    """Value of every metric of a build, by its keys; systems that are not computed have none."""
     rows = {}
     for path in sorted(Path(results, "metrics").rglob("*.parquet")):
         table = tables.read(path, "metrics")
         keys = zip(*(table.column(name).to_pylist() for name in KEYS), strict=True)
-        rows |= dict(zip(keys, table.column("value").to_pylist(), strict=True))
+        values = zip(keys, table.column("value").to_pylist(), strict=True)
+        rows |= {key: value for key, value in values if value is not None}
     return rows
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from asdflow.config.schema import AXES, PARTS, schema, single
+from asdflow.config.schema import AXES, NAMED_BY, PARTS, schema, single
 
 INTRODUCTION = """# Configuration
 
@@ -19,8 +19,11 @@ The names of entries (`nn`, `gem3`, ...) are yours. They become folders under `r
 letters, digits, `_`, `-` and `.`. Each axis is a list of entries, and the study is their grid: every data set
 with every encoder, pooling, detector and fusion.
 
-Unknown keys are refused, with file, line and the nearest valid key. Editors that know JSON Schema complete
-and check the file as you type: `config/schemas/config.schema.json` (its first line shows how).
+Files are YAML 1.2: `yes` and `010` are a word and the number ten, a key stands once, and names of entries are
+text as they are written. Unknown keys are refused, with file, line and the nearest valid key; where Snakemake
+says no more than that a file is not YAML, `asdflow check --configfile FILE` names the line. Editors that know
+JSON Schema complete and check the file as you type: `config/schemas/config.schema.json` (its first line shows
+how).
 
 This page is made from the code by `asdflow docs`; a test fails when the two differ.
 """
@@ -77,8 +80,8 @@ def write(path: str | Path) -> None:
 
 
 def _axis(axis: str, definitions: Mapping[str, Any]) -> list[str]:
-    registry, key = AXES[axis]
-    return [f"## {axis}\n", HEADINGS[axis] + "\n", *_members(registry, key, definitions, level="###")]
+    members = _members(AXES[axis], NAMED_BY.get(axis, "name"), definitions, level="###")
+    return [f"## {axis}\n", HEADINGS[axis] + "\n", *members]
 
 
 def _members(registry, key: str, definitions: Mapping[str, Any], level: str) -> list[str]:

@@ -25,7 +25,7 @@ class MetricsOptions(Model):
 
 
 class ExtractionOptions(Model):
-    """How frames are computed; none of it changes them."""
+    """How frames are computed and kept; none of it changes them."""
 
     shards: int = Field(
         1,
@@ -33,6 +33,11 @@ class ExtractionOptions(Model):
         le=1000,
         description="Jobs into which the clips of each machine are split, so that several cores, GPUs or "
         "computers work on one machine; their frames are joined to the bytes that one job gives.",
+    )
+    keep_frames: bool = Field(
+        True,
+        description="Keep frames, about half of what a study has on disk. false: they are removed once every "
+        "pooling has read them, and extracted again when a new or changed pooling asks for them.",
     )
 
 
@@ -76,7 +81,7 @@ class StudyModel(Model):
         description="Pictures of the report; every figure that fits the study if absent.",
     )
     extraction: ExtractionOptions = Field(
-        default_factory=ExtractionOptions, description="How frames are computed."
+        default_factory=ExtractionOptions, description="How frames are computed and kept."
     )
     metrics: MetricsOptions = Field(default_factory=MetricsOptions, description="How systems are scored.")
     report: ReportOptions = Field(default_factory=ReportOptions, description="What the report shows.")

@@ -12,15 +12,18 @@ from asdflow import backends, datasets, encoders, figures, fusion, normalization
 from asdflow.config.models import StudyModel
 from asdflow.foundation.registry import NAME_PATTERN, Registry
 
-# Key of the configuration -> (registry, the key of an entry that names the member).
-AXES: dict[str, tuple[Registry, str]] = {
-    "datasets": (datasets.REGISTRY, "kind"),
-    "encoders": (encoders.REGISTRY, "name"),
-    "poolings": (poolings.REGISTRY, "name"),
-    "fusions": (fusion.REGISTRY, "name"),
-    "figures": (figures.REGISTRY, "name"),
+# Key of the configuration -> members of its entries.
+AXES: dict[str, Registry] = {
+    "datasets": datasets.REGISTRY,
+    "encoders": encoders.REGISTRY,
+    "poolings": poolings.REGISTRY,
+    "fusions": fusion.REGISTRY,
+    "figures": figures.REGISTRY,
 }
-PARTS = {"backend": backends.REGISTRY, "normalization": normalizations.REGISTRY}
+# Key of a detector -> members of its parts.
+PARTS: dict[str, Registry] = {"backend": backends.REGISTRY, "normalization": normalizations.REGISTRY}
+# What an entry calls its member, where it does not say `name`; the normal form says `name` everywhere.
+NAMED_BY = {"datasets": "kind"}
 # Registries whose parameters may be lists of values: `asdflow.config.sweeps`.
 SWEPT = (poolings.REGISTRY, *PARTS.values())
 # Option of every fusion that the study settles, not the fusion.
@@ -40,7 +43,8 @@ def schema() -> Mapping[str, Any]:
     result = StudyModel.model_json_schema()
     definitions = result.setdefault("$defs", {})
     result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    for axis, (registry, key) in AXES.items():
+    for axis, registry in AXES.items():
+        key = NAMED_BY.get(axis, "name")
         result["properties"][axis] |= _entries(_choice(registry, key, definitions))
     detector = {
         "type": "object",

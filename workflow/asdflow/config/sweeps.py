@@ -21,32 +21,10 @@ from typing import Any
 from asdflow.config.schema import PARTS, sweepable
 from asdflow.foundation.errors import ConfigError
 from asdflow.foundation.registry import NAME_PATTERN, Registry
+from asdflow.foundation.validation import OptionError
+from asdflow.products.study import Sweep, Value
 
-Value = bool | int | float | str
 Keys = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """The entries that one entry with lists stands for.
-
-    Attributes
-    ----------
-    parameters : tuple of str
-        As they are called in the names; with the member in front ("knn.k") where two are called alike.
-    members : mapping of derived name to tuple of values
-        In the order of the configuration, the last parameter changing fastest.
-    """
-
-    parameters: tuple[str, ...]
-    members: Mapping[str, tuple[Value, ...]]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain lists and dictionaries."""
-        return {
-            "parameters": list(self.parameters),
-            "members": {name: list(values) for name, values in self.members.items()},
-        }
 
 
 @dataclass(frozen=True)
@@ -68,29 +46,47 @@ def of_member(name: str, spec: Mapping[str, Any], registry: Registry) -> tuple[d
     Returns
     -------
     specifications by name; one, called `name`, where nothing is swept.
+
+    Raises
+    ------
+    OptionError
+        A list is empty, or has a value twice or one that the parameter cannot have.
     """
     return _expanded(name, spec, _lists((), spec, registry))
 
 
 def of_detector(name: str, spec: Mapping[str, Any]) -> tuple[dict[str, Any], Sweep | None]:
-    """As `of_member`, for `{"backend": ..., "normalization": one or a list of them}`."""
+    """As `of_member`, for `{"backend": ..., "normalization": [...]}`."""
     found = _lists(("backend",), spec["backend"], PARTS["backend"])
-    several = spec.get("normalization", [])
-    listed = isinstance(several, list)
-    for number, part in enumerate(several if listed else [several]):
-        keys = ("normalization", number) if listed else ("normalization",)
-        found += _lists(keys, part, PARTS["normalization"])
+    for number, part in enumerate(spec["normalization"]):
+        found += _lists(("normalization", number), part, PARTS["normalization"])
     return _expanded(name, spec, found)
 
 
 def _lists(keys: Keys, spec: Mapping[str, Any], registry: Registry) -> list[_Swept]:
     """Lists that stand where one value belongs."""
     names = sweepable(registry, spec["name"])
-    return [
-        _Swept((*keys, parameter), spec["name"], value)
-        for parameter, value in spec.items()
-        if isinstance(value, list) and parameter in names
-    ]
+    found = []
+    for parameter, values in spec.items():
+        if isinstance(values, list) and parameter in names:
+            _check(registry, spec["name"], parameter, values, (*keys, parameter))
+            found.append(_Swept((*keys, parameter), spec["name"], values))
+    return found
+
+
+def _check(registry: Registry, member: str, parameter: str, values: list, keys: Keys) -> None:
+    """Raise OptionError unless a parameter may have each of some different values."""
+    where = f"{registry.axis} {member!r}, parameter {parameter!r}"
+    remedy = "Meaning of this option: a list sweeps the option: one entry for each of its different values."
+    if not values:
+        raise OptionError(where, "[] should be non-empty", remedy, keys)
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            raise OptionError(where, f"{values!r} has non-unique elements", remedy, keys)
+        try:
+            registry.check(member, parameter, value)
+        except OptionError as error:
+            raise OptionError(where, error.what, error.remedy, (*keys, number)) from None
 
 
 def _expanded(
@@ -133,10 +129,3 @@ def _put(spec: Any, keys: Keys, value: Value) -> None:
     for key in keys[:-1]:
         spec = spec[key]
     spec[keys[-1]] = value
-
-
-def as_dict(sweeps: Mapping[str, Mapping[str, Sweep]]) -> dict[str, Any]:
-    """Plain dictionary: axis to entry to sweep."""
-    return {
-        axis: {name: sweep.as_dict() for name, sweep in entries.items()} for axis, entries in sweeps.items()
-    }

@@ -16,29 +16,25 @@ from asdflow.foundation.registry import Registry
 REGISTRY = Registry("dataset kind", __name__)
 register = REGISTRY.register
 
-GIVEN = "given"
-"""Layer and pooling, in paths and tables, of vectors that came ready-made: neither was chosen here."""
-
 
 def build(spec: Mapping[str, Any]):
     """Data set from its configuration entry, e.g. `{"kind": "folder", "root": "recordings"}`.
 
+    The normal form of a study, which says `name` for `kind`, is taken as well.
+
     Returns an `asdflow.datasets.base.Dataset`. Raises ConfigError for an unknown kind, option or value, with
     the nearest valid one.
     """
-    from asdflow.datasets.base import Recordings, common_options
+    from asdflow.datasets.base import Recordings
 
-    if not isinstance(spec, Mapping) or "kind" not in spec:
+    if not isinstance(spec, Mapping) or not {"kind", "name"} & spec.keys():
         raise ConfigError(
             f"dataset {spec!r}",
             "has no kind",
             f"Write it as {{kind: ..., option: value}}. Known kinds: {', '.join(REGISTRY.names())}.",
         )
-    options = {key: value for key, value in spec.items() if key != "kind"}
-    if not issubclass(REGISTRY.member(spec["kind"]), Recordings):
-        return REGISTRY.build({"name": spec["kind"], **options})
-    own, common = common_options(options)
-    found = replace(REGISTRY.build({"name": spec["kind"], **own}), **common)
-    if found.audio.channel is None:
+    named = {"name": spec["kind"], **spec} if "kind" in spec else spec
+    found = REGISTRY.build({key: value for key, value in named.items() if key != "kind"})
+    if isinstance(found, Recordings) and found.audio.channel is None:
         found = replace(found, audio=replace(found.audio, channel=found.default_channel))
     return found

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from asdflow.clips.rows import ClipRow
 from asdflow.datasets._scan import folder_name, require_machine
-from asdflow.foundation.errors import DataError, together
+from asdflow.foundation.errors import DataError, closest, nearest, together
 from asdflow.foundation.names import odd_file, odd_section, odd_text, shown
 from asdflow.foundation.text import csv_rows, read_text
 from asdflow.products.schemas import DOMAIN, LABEL, SPLIT
@@ -68,9 +67,7 @@ def _require_header(file: Path, header: list[str]) -> None:
         raise DataError(file, "is separated by semicolons", "Save it with commas between the columns.")
     for name in header:
         if name not in COLUMNS:
-            near = difflib.get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
-            raise DataError(f"{file}, column {name!r}", "is not known", f"{hint}Known: {', '.join(COLUMNS)}.")
+            raise DataError(f"{file}, column {name!r}", "is not known", nearest(name.lower(), COLUMNS))
     repeated = [name for name in header if header.count(name) > 1]
     if repeated:
         raise DataError(f"{file}, column {repeated[0]!r}", "stands there twice", "Remove one of them.")
@@ -140,8 +137,8 @@ def _word(row: dict[str, str], column: str, allowed: tuple[str, ...]) -> str:
     value = row.get(column, "")
     if value and value not in allowed:
         lower = value.lower()
-        near = [_SYNONYMS[lower]] if lower in _SYNONYMS else difflib.get_close_matches(lower, allowed, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near and near[0] in allowed else ""
+        near = _SYNONYMS.get(lower) or closest(lower, allowed)
+        hint = f"; did you mean {near!r}?" if near in allowed else ""
         raise _Problem(f"{column} is {value!r}, allowed are {', '.join(allowed)}{hint}")
     return value
 

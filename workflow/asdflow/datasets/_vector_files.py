@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -14,7 +13,7 @@ import pyarrow.parquet as pq
 
 from asdflow.datasets._parquet_footer import extent
 from asdflow.datasets._scan import require_machine
-from asdflow.foundation.errors import DataError
+from asdflow.foundation.errors import DataError, did_you_mean
 from asdflow.foundation.names import LONGEST_TEXT, hidden, require_path
 
 REQUIRED = ("clip", "machine", "section", "domain", "split", "label")
@@ -160,8 +159,7 @@ def _require_columns(file: Path, schema: pa.Schema) -> None:
     known = (*REQUIRED, *OPTIONAL, VALUES)
     for name in schema.names:
         if name not in known:
-            near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-            hint = f"Did you mean {near[0]!r}? " if near else "Leave it out. "
+            hint = did_you_mean(name.lower(), known) or "Leave it out. "
             raise DataError(f"{file}, column {name!r}", "is not known", f"{hint}Known: {', '.join(known)}.")
         if schema.names.count(name) > 1:
             raise DataError(f"{file}, column {name!r}", "is there twice", "Leave one of them out.")

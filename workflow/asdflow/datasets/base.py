@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from asdflow.audio import AudioOptions
 from asdflow.audio.noise import NoiseOptions
 from asdflow.clips.rows import ClipRow
-from asdflow.foundation.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +29,14 @@ class Dataset(ABC):
 
     simulated: ClassVar[bool] = False
     """True where the sound is computed: the report says so on every page that shows it."""
+    measure: ClassVar[str] = "official"
+    """Official score by which it is judged beside the one that all data sets share."""
+    needs_longest: ClassVar[bool] = False
+    """Whether the length of every clip depends on the longest one of the data set."""
+    licence: ClassVar[str | None] = None
+    citation: ClassVar[str | None] = None
+    later: ClassVar[frozenset[str]] = frozenset({"licence", "citation"})
+    """Options that do not decide the clips table."""
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -47,9 +51,21 @@ class Dataset(ABC):
     def source_files(self, name: str, base: Path, machine: str) -> list[str]:
         """Files of the user that the clips table of `machine` depends on, as Snakemake inputs.
 
-        Empty for a kind whose files another rule makes: that rule's product is then the dependency. Files
-        that are missing are left out, so that the clips table, not Snakemake, reports them with a remedy.
+        Files that are missing are left out, so that the clips table, not Snakemake, reports them with a
+        remedy.
         """
+
+    def made_files(self, name: str, machine: str) -> list[str]:
+        """Products of rules that the clips table of `machine` depends on; none where the user brings all."""
+        return []
+
+    def vector_files(self, base: Path, encoder: str, machine: str) -> list[str]:
+        """Files of the vectors of one encoder of `given`; none where the data set is sound."""
+        return []
+
+    def noise_files(self, base: Path) -> list[str]:
+        """Noise recordings that the frames depend on; empty unless noise is taken from files."""
+        return []
 
     @abstractmethod
     def clips_table(self, name: str, base: Path, machine: str) -> pa.Table:
@@ -59,6 +75,8 @@ class Dataset(ABC):
 @dataclass(frozen=True, kw_only=True)
 class Recordings(Dataset):
     """Base of every kind whose clips are sound. No method but `clips_table` decodes audio."""
+
+    later: ClassVar[frozenset[str]] = Dataset.later | {"audio", "noise"}
 
     audio: Annotated[AudioOptions, Field(description="How a file becomes the waveform of a clip.")] = field(
         default_factory=AudioOptions
@@ -72,6 +90,11 @@ class Recordings(Dataset):
     def default_channel(self) -> str | int:
         """What `audio.channel` is where the entry does not say it."""
         return "mix"
+
+    @property
+    def needs_longest(self) -> bool:
+        """Whether clips are filled up to the longest one."""
+        return self.audio.needs_longest
 
     @abstractmethod
     def root(self, name: str, base: Path) -> Path:
@@ -106,44 +129,3 @@ class Recordings(Dataset):
     def noise_files(self, base: Path) -> list[str]:
         """Noise recordings that the frames depend on; empty unless noise is taken from files."""
         return [] if self.noise is None else self.noise.files(base)
-
-
-def common_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options of an entry, split: those of its kind as they are, and `audio` and `noise` built.
-
-    They are built apart so that an error names the inner key. Raises ConfigError.
-    """
-    own = dict(options)
-    common = {}
-    for key, cls in (("audio", AudioOptions), ("noise", NoiseOptions)):
-        if (spec := own.pop(key, None)) is not None:
-            common[key] = spec if isinstance(spec, cls) else validated(cls, key, spec)
-    return own, common
-
-
-def validated(cls: type, where: str, spec: Mapping[str, Any]) -> Any:
-    """Options object of class `cls` from a mapping. Raises ConfigError with the nearest valid key."""
-    known = [field.name for field in fields(cls)]
-    if not isinstance(spec, Mapping):
-        raise ConfigError(where, f"must be options, got {spec!r}", f"Known options: {', '.join(known)}.")
-    try:  # as JSON, where strict types still allow a mapping to become an object
-        return _adapter(cls).validate_json(json.dumps(dict(spec), default=str))
-    except ValidationError as error:
-        errors = error.errors()
-    first = errors[0]
-    key = str(first["loc"][0]) if first["loc"] else ""
-    place = f"{where}.{key}" if key else where
-    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(place, "is not known", f"{hint}Known: {', '.join(known)}.")
-    if first["type"] == "missing":
-        raise ConfigError(place, "is missing", f"Add {key} to {where}.")
-    # A value of several possible types fails once for each of them.
-    wanted = dict.fromkeys(each["msg"] for each in errors if each["loc"][:1] == first["loc"][:1])
-    raise ConfigError(place, f"{', or: '.join(wanted)}, got {spec[key]!r}", "Correct the value.")
-
-
-@cache
-def _adapter(cls: type) -> TypeAdapter:
-    return TypeAdapter(cls)

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -78,6 +78,8 @@ class Embeddings(Dataset):
     ] = 200_000_000
     licence: Annotated[str | None, Field(description="Licence of the data, for the report.")] = None
     citation: Annotated[str | None, Field(description="What to cite, for the report.")] = None
+
+    later: ClassVar[frozenset[str]] = Dataset.later | {"standardise"}
 
     @property
     def given(self) -> tuple[str, ...]:

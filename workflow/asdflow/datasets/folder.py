@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,7 +18,7 @@ from asdflow.datasets import _clips_csv, _dcase_tree, _mimii_tree, register
 from asdflow.datasets._scan import Tree, leads_out, say_unused, scan
 from asdflow.datasets._split import Machines, as_domains, with_bank
 from asdflow.datasets.base import Recordings
-from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError, did_you_mean
 from asdflow.foundation.names import require_path
 
 if TYPE_CHECKING:
@@ -163,8 +162,7 @@ class Folder(Recordings):
 def _require_known(option: str, wanted: Iterable[str] | None, known: Iterable[str], root: Path) -> None:
     for name in wanted or ():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
+            hint = did_you_mean(name, known)
             raise ConfigError(
                 option, f"{name!r} is not in {root}", f"{hint}It has: {', '.join(sorted(known))}."
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from abc import ABC, abstractmethod
 from typing import Annotated, Any, ClassVar, Literal
@@ -11,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from asdflow import checkpoints
-from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError, DataError, nearest
 
 Layers = Annotated[
     tuple[str, ...],
@@ -228,9 +227,7 @@ def check_layers(name: str, layers: tuple[str, ...], available: tuple[str, ...])
     where = f"encoder {name!r}, parameter 'layers'"
     for layer in layers:
         if layer not in available:
-            near = difflib.get_close_matches(str(layer), available, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
-            raise ConfigError(where, f"{layer!r} is not known", f"{hint}Known: {', '.join(available)}.")
+            raise ConfigError(where, f"{layer!r} is not known", nearest(layer, available))
     repeated = sorted({layer for layer in layers if layers.count(layer) > 1})
     if repeated:
         raise ConfigError(where, f"names {repeated[0]!r} more than once", "Name each layer once.")

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 from asdflow.exchange.writing import Written, write_system
-from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.errors import ConfigError, nearest
 from asdflow.plan.plan import Plan
 from asdflow.products import tables
 
 KEYS = ("dataset", "encoder", "layer", "pooling", "system")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and what was not.
+
+    Attributes
+    ----------
+    systems : folder of a system to what was written there
+    refused : folder of a system that some section has no scores of, to the reason; it is not written
+    """
+
+    systems: Mapping[Path, Written]
+    refused: Mapping[Path, str]
 
 
 def export(
@@ -22,7 +34,7 @@ def export(
     chosen: Mapping[str, Sequence[str]] | None = None,
     quantile: float = 0.9,
     rule: str = "gamma",
-) -> dict[Path, Written]:
+) -> Exported:
     """Write scores and decisions of a study's systems, read from its results.
 
     Parameters
@@ -41,7 +53,7 @@ def export(
 
     Returns
     -------
-    dict of system folder to what was written there
+    Exported
 
     Raises
     ------
@@ -57,37 +69,37 @@ def export(
     for key, names in chosen.items():
         _require_known(key, names, {cell[key] for cell in cells})
     written: dict[Path, Written] = {}
+    refused: dict[Path, str] = {}
     for cell in cells:
         if any(cell[key] not in names for key, names in chosen.items()):
             continue
-        scores = pa.concat_tables(
-            tables.read(plan.base / file, "scores") for file in plan.score_files(cell, cell["system"])
-        )
+        feature = {key: cell[key] for key in KEYS[:-1]}
+        files = [plan.base / file for file in plan.score_files(cell["system"], **feature)]
+        scores = tables.read_systems(files, [cell["system"]])[cell["system"]]
         name = "-".join(cell[key] for key in KEYS[1:])
         place = Path(folder) / cell["dataset"] / name
-        if place in written:
+        if place in written or place in refused:
             raise ConfigError(
                 f"folder {place}",
                 f"would hold two systems; one of them is {' '.join(cell.values())}",
                 "Rename an entry (a-b beside c reads like a beside b-c), or export one of them alone.",
             )
-        written[place] = write_system(place, scores, quantile, rule)
-    return written
+        reason = next(filter(None, scores.column("refused").to_pylist()), None)
+        if reason is None:
+            written[place] = write_system(place, scores, quantile, rule)
+        else:
+            refused[place] = reason
+    return Exported(written, refused)
 
 
 def _cells(plan: Plan) -> Iterator[dict[str, str]]:
     """Every system of the study with the features it works on."""
-    for dataset in plan.study.datasets:
-        for names in plan.features(dataset):
-            for system in plan.systems:
-                yield {**names, "system": system}
+    for names in plan.grid.cells("metrics"):
+        for system in plan.study.systems:
+            yield {**names, "system": system}
 
 
 def _require_known(key: str, names: Iterable[str], known: set[str]) -> None:
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
-            raise ConfigError(
-                f"{key} {name!r}", "is not part of the study", f"{hint}Known: {', '.join(sorted(known))}."
-            )
+            raise ConfigError(f"{key} {name!r}", "is not part of the study", nearest(name, sorted(known)))

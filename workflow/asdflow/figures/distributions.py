@@ -13,6 +13,7 @@ from asdflow.figures import register
 from asdflow.figures.base import Picture
 from asdflow.presentation import words
 from asdflow.presentation.colours import GROUND, INK, MUTED, NO_DOMAIN, SOURCE, TARGET
+from asdflow.presentation.evidence import told
 
 if TYPE_CHECKING:
     from asdflow.presentation.plotting import Sheet
@@ -66,7 +67,7 @@ class Distributions(Picture):
 
         sheet = plotting.Sheet(
             _title(results, system, groups),
-            f"Scores of the test clips of {dataset}; {words.evidence(results, dataset)}. Hollow: normal. "
+            f"Scores of the test clips of {dataset}; {told(results, dataset)}. Hollow: normal. "
             "Filled: anomalous. Tick: median of the group. The more the filled dots lie right of the hollow "
             "ones, the better.",
             (label + columns * wide + gap * (columns - 1), body),
@@ -139,7 +140,8 @@ class Distributions(Picture):
 
     def _note(self, results: Results, system: System, groups) -> str:
         notes = []
-        if self.system is None and not (results.study.get("report") or {}).get("system"):
+        chosen = (self.system, self.encoder, self.layer, self.pooling)
+        if not any(chosen) and not results.study.report.get("system"):
             notes.append("The system shown is the first of the leaderboard.")
         largest = max(len(values) for one in groups.values() for values in one.values())
         if largest > self.dots:
@@ -196,22 +198,31 @@ def _heads(results: Results, dataset: str, system: System, machine: str) -> str:
 
 
 def _title(results: Results, system: System, groups) -> str:
-    both = [one for one in groups.values() if ("source", "normal") in one and ("target", "normal") in one]
+    """On how many machines the medians are in the order that one hopes for, or fears."""
     name = results.label(system)
+    both = [
+        machine
+        for machine, one in groups.items()
+        if ("source", "normal") in one and ("target", "normal") in one
+    ]
     if both:
-        higher = sum(median(one["target", "normal"]) > median(one["source", "normal"]) for one in both)
-        return (
-            f"Normal clips of the target domain score higher than those of the source on {higher} of "
-            f"{words.count(len(both), 'machine')}: {name}"
+        higher = sum(
+            median(groups[machine]["target", "normal"]) > median(groups[machine]["source", "normal"])
+            for machine in both
         )
-    higher = 0
-    for one in groups.values():
-        normal, anomaly = (
-            np.concatenate([values for (_, kind), values in one.items() if kind == label] or [np.empty(0)])
-            for label in ("normal", "anomaly")
-        )
-        higher += bool(len(normal) and len(anomaly) and np.median(anomaly) > np.median(normal))
-    return (
-        f"Anomalous clips score higher than normal ones (medians) on {higher} of "
-        f"{words.count(len(groups), 'machine')}: {name}"
+        what = "Normal clips of the target domain", "than those of the source"
+    else:
+        both = list(groups)
+        higher = sum(_anomalies_higher(one) for one in groups.values())
+        what = "Anomalous clips", "than normal ones"
+    no = " no" if not higher and len(both) == 1 else ""
+    return f"{what[0]} score{no} higher {what[1]} (medians) {words.on_machines(higher, both)}: {name}"
+
+
+def _anomalies_higher(groups: dict[tuple, np.ndarray]) -> bool:
+    """Whether the median of the anomalous clips of a machine lies above that of the normal ones."""
+    normal, anomaly = (
+        np.concatenate([values for (_, kind), values in groups.items() if kind == label] or [np.empty(0)])
+        for label in ("normal", "anomaly")
     )
+    return bool(len(normal) and len(anomaly) and np.median(anomaly) > np.median(normal))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -14,6 +15,7 @@ from asdflow.figures import register
 from asdflow.figures.base import Picture
 from asdflow.presentation import words
 from asdflow.presentation.colours import GRID, INK, MUTED
+from asdflow.presentation.evidence import cautioned, told
 
 if TYPE_CHECKING:
     from asdflow.metrics import Effect
@@ -27,6 +29,8 @@ AXES = {
     "encoder": ("encoder", "layer"),
 }
 DOT = 0.095  # inches between dots that would otherwise touch
+# Over fewer machines no interval is drawn: over two or three it would be the outermost dots.
+LEAST_MACHINES = 5
 
 
 @register("effects")
@@ -57,7 +61,7 @@ class Effects(Picture):
                 "No two systems of this study differ on one axis alone, so no axis has an effect to show.",
                 simulated,
             )
-        options = {name: results.study["metrics"][name] for name in ("rounds", "confidence")}
+        options = {name: results.study.metrics[name] for name in ("rounds", "confidence")}
         labels = [_axis(results, one.axis) for one in effects]
         details = [f"{one.members} members, {words.count(one.settings, 'setting')}" for one in effects]
         label = plotting.widest(labels, plotting.TEXT, True)
@@ -77,16 +81,9 @@ class Effects(Picture):
         machines = len(results.machines(dataset))
         sheet = plotting.Sheet(
             _title([one.mean("difference") for one in effects], labels, name),
-            f"Dots: mean absolute difference in {name} between two systems that differ on that axis alone, "
-            f"one dot a machine; the largest is named. {words.evidence(results, dataset)}. Line and number: "
-            "mean over machines."
-            + (
-                f" Band: its {words.coverage(options['confidence'])} interval over machines."
-                if machines > 1
-                else ""
-            ),
+            _lead(name, machines, told(results, dataset), words.coverage(options["confidence"])),
             (room, sum(heights) + 0.46),
-            _note(results, dataset, metric, self.metric, effects, options),
+            cautioned(results, dataset, *_notes(results, dataset, metric, self.metric, effects, options)),
             simulated,
         )
         axes = sheet.panel(label, 0.0, width, sum(heights))
@@ -101,7 +98,7 @@ class Effects(Picture):
             middle = top + (heights[row] - 0.16) / 2
             reach = DOT * (1 + max(swarm) - min(swarm)) / 2 + 0.05
             mean = 100 * one.mean("difference")
-            ends = one.interval("difference", **options)
+            ends = one.interval("difference", **options) if machines >= LEAST_MACHINES else None
             if ends:
                 low, high = (100 * end for end in ends)
                 axes.fill_between(
@@ -135,7 +132,7 @@ def _effects(results: Results, dataset: str, metric: str) -> list[Effect]:
     """Effect of every axis on which some pair of systems differs alone."""
     from asdflow.metrics import effects
 
-    detectors = results.study["detectors"]
+    detectors = results.study.detectors
     parts = {name: _parts(spec) for name, spec in detectors.items()}
     # Two names for one detector are one member.
     first = {parts[name]: name for name in reversed(detectors)}
@@ -152,8 +149,7 @@ def _effects(results: Results, dataset: str, metric: str) -> list[Effect]:
 
 def _parts(spec: Mapping[str, Any]) -> tuple[str, str]:
     """Backend and normalization of a detector, written so that equal parts are equal strings."""
-    several = spec.get("normalization") or {"name": "none"}
-    parts = [part for part in (several if isinstance(several, list) else [several]) if part["name"] != "none"]
+    parts = [part for part in spec["normalization"] if part["name"] != "none"]
     return json.dumps(spec["backend"], sort_keys=True), json.dumps(parts, sort_keys=True)
 
 
@@ -181,6 +177,8 @@ def _swarm(values: list[float], reach: float) -> list[int]:
 
 
 def _title(means: list[float], labels: list[str], name: str) -> str:
+    if not any(round(100 * mean, 1) for mean in means):
+        return f"Changing the {words.listed(labels, 'or')} does not move the {name}"
     first = f"Changing the {labels[0]} moves the {name} by {100 * means[0]:.1f} points on average"
     if len(labels) == 1:
         return first
@@ -188,14 +186,30 @@ def _title(means: list[float], labels: list[str], name: str) -> str:
     return f"{first}, {words.listed(rest)}"
 
 
-def _note(
+def _lead(name: str, machines: int, rests_on: str, coverage: str) -> str:
+    """How to read the picture; the band is there from `LEAST_MACHINES` machines on."""
+    what = f"mean absolute difference in {name} between two systems that differ on that axis alone"
+    if machines == 1:
+        return f"Dot, line and number: {what}. {rests_on}."
+    band = (
+        f"Band: its {coverage} interval over machines."
+        if machines >= LEAST_MACHINES
+        else f"{machines} machines are too few for an interval over machines."
+    )
+    return (
+        f"Dots: {what}, one dot a machine; the largest is named. {rests_on}. Line and number: mean over "
+        f"machines. {band}"
+    )
+
+
+def _notes(
     results: Results,
     dataset: str,
     metric: str,
     wanted: str,
     effects: list[Effect],
     options: Mapping[str, Any],
-) -> str:
+) -> list[str]:
     import polars as pl
 
     from asdflow.metrics import contrast
@@ -204,21 +218,21 @@ def _note(
     by_axis = {one.axis: one for one in effects}
     if {"backend", "pooling"} <= set(by_axis) and by_axis["pooling"].mean("difference") > 0:
         ratio = contrast(by_axis["backend"], by_axis["pooling"], "difference", **options)
-        ends = (
-            "" if ratio.low is None else f" ({words.coverage(options['confidence'])} interval over machines "
-        )
-        ends += "" if ratio.low is None else f"{ratio.low:.1f} to {ratio.high:.1f})"
+        ends = ""
+        if len(by_axis["pooling"].machines) >= LEAST_MACHINES and math.isfinite(ratio.high):
+            coverage = words.coverage(options["confidence"])
+            ends = f" ({coverage} interval over machines {ratio.low:.1f} to {ratio.high:.1f})"
         notes.append(f"Backend over pooling: {ratio.value:.1f} times{ends}.")
-    notes.append("Fusions are left out.")
+    if "fusion" in results.kinds.values():
+        notes.append("Fusions are left out.")
     if metric != wanted:
-        notes.append("The data set has no target domain, so the official score stands in for the target AUC.")
+        notes.append(words.stands_in(wanted))
     cells = results.metrics(dataset).filter(
         pl.col("machine") != "all", pl.col("metric") == metric, pl.col("units") > 0
     )
     if cells.height:
         half = median(50 * (high - low) for low, high in cells.select("low", "high").iter_rows())
-        notes.append(
-            f"For scale: the {words.confidence(cells.row(0, named=True))} bootstrap interval of one value "
-            f"is about ±\u00a0{half:.0f} points, so chance alone moves every difference."
-        )
-    return " ".join(notes)
+        coverage = words.confidence(cells.row(0, named=True))
+        said = words.width(f"For scale: the {coverage} bootstrap interval of a typical value", half)
+        notes.append(f"{said}{', so chance alone moves every difference' if half >= 0.05 else ''}.")
+    return notes

@@ -11,6 +11,7 @@ from asdflow.figures import register
 from asdflow.figures.base import Picture
 from asdflow.presentation import words
 from asdflow.presentation.colours import GROUND, HEAT, HEAT_EDGES, HEAT_INK, INK, MUTED, heat_class
+from asdflow.presentation.evidence import cautioned, told
 
 if TYPE_CHECKING:
     from asdflow.presentation.plotting import Sheet
@@ -63,11 +64,15 @@ class Heatmap(Picture):
 
         sheet = plotting.Sheet(
             _title(systems, machines, cells, name),
-            f"{words.capital(name)}, percent, on {words.evidence(results, dataset)}, with "
+            f"{words.capital(name)}, percent, on {told(results, dataset)}, with "
             f"{results.feature_label(encoder, layer, pooling)}. Rows by the value over all "
             "machines (first column). Framed: best of the column.",
             (width, head + height + key),
-            _note(results, dataset, asked, (encoder, layer, pooling), metric, self.metric),
+            cautioned(
+                results,
+                dataset,
+                *_notes(results, dataset, asked, (encoder, layer, pooling), metric, self.metric),
+            ),
             results.simulated(dataset),
         )
         for index, text in enumerate(systems):
@@ -125,28 +130,31 @@ def _winners(cells: list[list[float | None]], column: int) -> list[int]:
 
 
 def _title(systems: list[str], machines: list[str], cells, name: str) -> str:
+    """Who has the best value of how many machines, equal to the digit that is printed."""
     if len(systems) == 1:
-        return f"{systems[0]}: {name} of each machine"
-    if len(machines) == 1:
-        return f"{systems[_winners(cells, 1)[0]]} has the best {name} on {machines[0]}"
+        return f"{systems[0]}: {name} of {machines[0] if len(machines) == 1 else 'each machine'}"
     wins = [0] * len(systems)
     for column in range(1, len(machines) + 1):
         for row in _winners(cells, column):
             wins[row] += 1
     most = max(wins)
-    leaders = [systems[row] for row, won in enumerate(wins) if won == most]
-    if most == len(machines) and len(leaders) == 1:
-        return f"{leaders[0]} has the best {name} on all {len(machines)} machines"
+    leaders = [system for system, won in zip(systems, wins, strict=True) if won == most]
+    where = words.on_machines(most, machines)
+    every = most == len(machines)
+    if len(leaders) == 1:
+        return f"{'' if every else 'No system wins everywhere: '}{leaders[0]} has the best {name} {where}"
+    if every:
+        if len(leaders) == len(systems):
+            who = f"{'Both' if len(systems) == 2 else f'All {len(systems)}'} systems"
+        else:
+            who = words.listed(leaders) if len(leaders) <= 3 else f"{len(leaders)} of {len(systems)} systems"
+        return f"{who} share the best {name} {where}"
     if len(leaders) > 3:
         return f"No system wins everywhere: the best {name} is shared by {sum(map(bool, wins))} systems"
-    verb = "has" if len(leaders) == 1 else "each have"
-    return (
-        f"No system wins everywhere: {words.listed(leaders)} {verb} the best {name} "
-        f"on {most} of {len(machines)} machines"
-    )
+    return f"No system wins everywhere: {words.listed(leaders)} each have the best {name} {where}"
 
 
-def _note(results: Results, dataset: str, asked, feature, metric: str, wanted: str) -> str:
+def _notes(results: Results, dataset: str, asked, feature, metric: str, wanted: str) -> list[str]:
     import polars as pl
 
     notes = []
@@ -155,7 +163,7 @@ def _note(results: Results, dataset: str, asked, feature, metric: str, wanted: s
         verb = "is that" if len(free) == 1 else "are those"
         notes.append(f"The {words.listed(free)} shown {verb} of the best system.")
     if metric != wanted:
-        notes.append("The data set has no target domain, so the official score stands in for the target AUC.")
+        notes.append(words.stands_in(wanted))
     cells = results.metrics(dataset).filter(
         pl.col("machine") != "all",
         pl.col("metric") == metric,
@@ -170,11 +178,9 @@ def _note(results: Results, dataset: str, asked, feature, metric: str, wanted: s
     if known.height:
         half = 50 * (known["high"] - known["low"]).median()
         what = "section's" if "sections" in " ".join(notes) else "machine's"
-        notes.append(
-            f"A {what} {words.confidence(known.row(0, named=True))} bootstrap interval is about "
-            f"±\u00a0{half:.0f} points (median)."
-        )
-    return " ".join(notes)
+        coverage = words.confidence(known.row(0, named=True))
+        notes.append(words.width(f"A {what} {coverage} bootstrap interval (median)", half) + ".")
+    return notes
 
 
 def _draw(axes, cells, size: float) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -12,6 +13,7 @@ from asdflow.figures import register
 from asdflow.figures.base import Picture
 from asdflow.presentation import words
 from asdflow.presentation.colours import GRID, GROUND, INK, MUTED, marks
+from asdflow.presentation.evidence import cautioned, told
 
 if TYPE_CHECKING:
     from asdflow.presentation.plotting import Sheet
@@ -61,14 +63,15 @@ class Leaderboard(Picture):
         head = plotting.line_height(plotting.SMALL) + 0.06
 
         what = f"Official score ({words.official_is(results, dataset)})"
-        verdict = "is the only system" if table.height == 1 else "scores best"
+        known = [row for row in rows if row["units"]]
+        lines = f" Line: {words.confidence(best)} bootstrap interval." if known else ""
+        band = " Band: that of the best system." if best["units"] and table.height > 1 else ""
+        level = table.filter(pl.col("official") == best["official"]).height - 1
         sheet = plotting.Sheet(
-            f"{results.label(results.systems(dataset)[0])} {verdict} on {dataset}: "
-            f"{words.percent(best['official'])}, {words.confidence(best)} interval {words.interval(best)}",
-            f"{what} of {words.evidence(results, dataset)}. Dot: score. Line: "
-            f"{words.confidence(best)} bootstrap interval. Band: that of the best system.",
+            _title(results.label(results.systems(dataset)[0]), dataset, best, table.height, level),
+            f"{what} of {told(results, dataset)}. Dot: score.{lines}{band}",
             (left + plot + 0.12 + right, head + height + 0.42),
-            self._note(len(rows), table.height),
+            cautioned(results, dataset, self._note(len(rows), table.height)),
             best["simulated"],
         )
         base = head - 0.1
@@ -85,7 +88,6 @@ class Leaderboard(Picture):
         )
 
         axes = sheet.panel(left, head, plot, height)
-        known = [row for row in rows if row["units"]]
         ends = [row["official"] for row in rows]
         ends += [row[f"official_{end}"] for row in known for end in ("low", "high")]
         low, high = _limits(ends)
@@ -95,7 +97,7 @@ class Leaderboard(Picture):
         axes.tick_params(axis="y", left=False, labelleft=False)
         axes.grid(axis="x")
         axes.set_xlabel("official score, percent")
-        if known and known[0] is best:
+        if band:
             axes.axvspan(
                 100 * best["official_low"], 100 * best["official_high"], color=GRID.light, alpha=0.6, lw=0
             )
@@ -136,11 +138,31 @@ class Leaderboard(Picture):
     def _note(self, shown: int, systems: int) -> str:
         if systems == 1:
             return ""
-        return (
+        part = (
             f"Shown: {shown} of {systems} systems, at most {self.top} of each encoder, layer and pooling. "
-            "The first place was chosen among all of them on the same test clips, so its score is "
+            if shown < systems
+            else ""
+        )
+        return (
+            f"{part}The first place was chosen among all of them on the same test clips, so its score is "
             "somewhat too good."
         )
+
+
+def _title(name: str, dataset: str, best: Mapping[str, Any], systems: int, level: int) -> str:
+    """What the first row says; `level` other systems have its score."""
+    if systems == 1:
+        verdict = f"{name} is the only system on {dataset}"
+    elif level + 1 == systems:
+        verdict = f"{'Both' if systems == 2 else f'All {systems}'} systems score the same on {dataset}"
+    elif level:
+        verdict = f"{level + 1} systems share the best score on {dataset}, {name} among them"
+    else:
+        verdict = f"{name} scores best on {dataset}"
+    known = (
+        f"{words.confidence(best)} interval {words.interval(best)}" if best["units"] else "interval unknown"
+    )
+    return f"{verdict}: {words.percent(best['official'])}, {known}"
 
 
 def _columns(results: Results, rows: list[dict]) -> list[tuple[str, list[str]]]:

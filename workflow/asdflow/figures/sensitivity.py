@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from asdflow.figures import register
+from asdflow.figures._traces import Trace, numbers, traces, written
 from asdflow.figures.base import Picture
 from asdflow.presentation import words
 from asdflow.presentation.colours import INK, MUTED, NO_DOMAIN, SOURCE, TARGET
+from asdflow.presentation.evidence import cautioned, told
 
 if TYPE_CHECKING:
     from asdflow.presentation.plotting import Sheet
     from asdflow.presentation.results import Results
 
-HIGH = 1.75  # inches of a panel
-COLUMNS = 2
+HIGH, COLUMNS = 1.75, 2  # inches of a panel; panels side by side
 # Colour, width and marker of each metric; marker and width repeat what colour says.
 LINES = {
     "official": (INK.light, 2.2, "o"),
@@ -27,40 +28,6 @@ LINES = {
     "auc_target": (TARGET.light, 1.3, "^"),
     "pauc": (NO_DOMAIN.light, 1.3, "D"),
 }
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Systems that differ in the value of one swept parameter alone.
-
-    Attributes
-    ----------
-    entry, parameter : str
-        The sweep, as the configuration calls it.
-    values : tuple
-        In the order of the configuration; numbers ascending.
-    rows : tuple of mapping
-        Row of the leaderboard for each value.
-    held : str
-        What all of them share.
-    """
-
-    entry: str
-    parameter: str
-    values: tuple[Any, ...]
-    rows: tuple[Mapping[str, Any], ...]
-    held: str
-
-    @property
-    def span(self) -> float:
-        """Largest minus smallest official score."""
-        scores = [row["official"] for row in self.rows]
-        return max(scores) - min(scores)
-
-    @property
-    def best(self) -> Any:
-        """Value with the best official score; the first of equals."""
-        return max(zip(self.rows, self.values, strict=True), key=lambda pair: pair[0]["official"])[1]
 
 
 @register("sensitivity")
@@ -99,10 +66,10 @@ class Sensitivity(Picture):
         lines = -(-len(shown) // columns)
         sheet = plotting.Sheet(
             _title(found),
-            f"A panel changes one parameter and holds all else, {words.evidence(results, dataset)}. "
+            f"A panel changes one parameter and holds all else, {told(results, dataset)}. "
             f"Bands and bars: {words.confidence(shown[0].rows[0])} bootstrap intervals, where known.",
             (room, key + lines * (head + HIGH + foot)),
-            _note(len(shown), len(found)),
+            cautioned(results, dataset, _note(found, len(shown))),
             simulated,
         )
         _key(sheet, axis, names, results, dataset)
@@ -129,68 +96,10 @@ class Sensitivity(Picture):
         return sheet
 
 
-def traces(results: Results, dataset: str) -> list[Trace]:
-    """One trace a swept parameter of at least two values, where the data set has the sweep."""
-    sweeps = results.study.get("sweeps") or {}
-    rows = results.leaderboard(dataset).to_dicts()
-    found = []
-    for axis, column in (("poolings", "pooling"), ("detectors", "system")):
-        for entry, sweep in (sweeps.get(axis) or {}).items():
-            members = {name: tuple(values) for name, values in sweep["members"].items()}
-            best = next((row for row in rows if row[column] in members), None)  # rows are best first
-            for number in range(len(sweep["parameters"]) if best else 0):
-                trace = _trace(results, rows, best, column, members, number, sweep["parameters"], entry)
-                if len(trace.values) > 1:
-                    found.append(trace)
-    return found
-
-
-def _trace(
-    results: Results,
-    rows: Sequence[Mapping[str, Any]],
-    best: Mapping[str, Any],
-    column: str,
-    members: Mapping[str, tuple],
-    number: int,
-    parameters: Sequence[str],
-    entry: str,
-) -> Trace:
-    """The systems that share everything with the best one but one parameter."""
-    fixed = members[best[column]]
-    same = [key for key in ("encoder", "layer", "pooling", "kind", "system") if key != column]
-    value = {
-        name: values[number]
-        for name, values in members.items()
-        if values[:number] + values[number + 1 :] == fixed[:number] + fixed[number + 1 :]
-    }
-    pairs = [
-        (value[row[column]], row)
-        for row in rows
-        if row[column] in value and all(row[key] == best[key] for key in same)
-    ]
-    order = list(value.values())
-    pairs.sort(key=lambda pair: pair[0] if _numbers(order) else order.index(pair[0]))
-    held = [f"{name} {fixed[place]}" for place, name in enumerate(parameters) if place != number]
-    feature = results.feature_name(best["encoder"], best["layer"])
-    if column == "pooling":
-        held = [f"{best['system']} on {feature}", *held]
-    elif results.given(best["dataset"]):
-        held = [f"given {feature} vectors", *held]
-    else:
-        held = [f"{feature}, {best['pooling']} pooling", *held]
-    return Trace(
-        entry,
-        parameters[number],
-        tuple(value for value, _ in pairs),
-        tuple(row for _, row in pairs),
-        ", ".join(held),
-    )
-
-
 def _draw(axes, trace: Trace, names: Sequence[str], wide: float) -> None:
     """Lines and bands of one panel; words have nothing between them, so their marks stand side by side."""
     places = _scale(axes, trace.values, wide)
-    ordered = _numbers(trace.values)
+    ordered = numbers(trace.values)
     known = all(row["units"] for row in trace.rows)
     for number, name in reversed(list(enumerate(names))):  # the official score lies on top
         colour, width, marker = LINES[name]
@@ -206,11 +115,6 @@ def _draw(axes, trace: Trace, names: Sequence[str], wide: float) -> None:
         axes.plot(at, values, color=colour, lw=width if ordered else 0, marker=marker, ms=4.2)
 
 
-def _numbers(values: Sequence[Any]) -> bool:
-    """Whether values have an order of their own; true and false have not."""
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-
-
 def _scale(axes, values: Sequence[Any], wide: float) -> list[float]:
     """Set the axis of the parameter and return the places of its values.
 
@@ -218,39 +122,25 @@ def _scale(axes, values: Sequence[Any], wide: float) -> list[float]:
     """
     from asdflow.presentation import plotting
 
-    written = [_shown(value) for value in values]
-    numbers = _numbers(values)
-    places = [float(value) for value in values] if numbers else [float(n) for n in range(len(values))]
-    if numbers and places[0] > 0 and places[-1] / places[0] >= 8:
+    texts = [written(value) for value in values]
+    ordered = numbers(values)
+    places = [float(value) for value in values] if ordered else [float(n) for n in range(len(values))]
+    if ordered and places[0] > 0 and places[-1] / places[0] >= 8:
         places = [math.log2(place) for place in places]
-    margin = 0.06 * (places[-1] - places[0]) if numbers else 0.5
+    margin = 0.06 * (places[-1] - places[0]) if ordered else 0.5
     axes.set_xlim(places[0] - margin, places[-1] + margin)
     inch = wide / (places[-1] - places[0] + 2 * margin)
     kept: list[int] = []
-    for index, word in enumerate(
-        written
-    ):  # a label that would touch the one before is left out, its mark not
+    for index, word in enumerate(texts):  # a label that would touch the one before is left out, its mark not
         half = plotting.text_width(word, plotting.SMALL) / 2
         last = kept[-1] if kept else None
-        taken = (
-            -math.inf
-            if last is None
-            else places[last] * inch + plotting.text_width(written[last], plotting.SMALL) / 2 + 0.08
-        )
+        taken = -math.inf
+        if last is not None:
+            taken = places[last] * inch + plotting.text_width(texts[last], plotting.SMALL) / 2 + 0.08
         if places[index] * inch - half >= taken:
             kept.append(index)
-    axes.set_xticks(places, [word if index in kept else "" for index, word in enumerate(written)])
+    axes.set_xticks(places, [word if index in kept else "" for index, word in enumerate(texts)])
     return places
-
-
-def _shown(value: Any) -> str:
-    return (
-        str(value).lower()
-        if isinstance(value, bool)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
 
 
 def _limits(shown: Sequence[Trace], names: Sequence[str]) -> tuple[float, float]:
@@ -282,24 +172,40 @@ def _key(sheet: Sheet, left: float, names: Sequence[str], results: Results, data
 
 
 def _title(found: Sequence[Trace]) -> str:
-    first = found[0]
+    """Which parameter moves the official score, where, and which value is best; spans as they are printed."""
+    first, last = found[0], found[-1]
     what = f"{first.parameter} of {first.entry}"
-    moves = f"the official score by {100 * first.span:.1f} points, best at {_shown(first.best)}"
+    if not first.points:
+        none = f"{what} does not move" if len(found) == 1 else f"None of {len(found)} swept parameters moves"
+        return f"{words.capital(none)} the official score"
+    best = words.listed([written(value) for value in first.best])
+    moves = f"the official score by {first.points:.1f} points ({first.where}), best at {best}"
     if len(found) == 1:
         return f"{words.capital(what)} moves {moves}"
+    level = sum(one.points == first.points for one in found)
+    if level > 1:
+        each = f"{level} of {len(found)}" if level < len(found) else {2: "Both"}.get(level, f"All {level}")
+        return f"{each} swept parameters move the official score by {first.points:.1f} points, none by more"
     return (
         f"Of {len(found)} swept parameters, {what} moves most: {moves}; "
-        f"{found[-1].parameter} of {found[-1].entry} moves it by {100 * found[-1].span:.1f}"
+        f"{last.parameter} of {last.entry} moves it "
+        + (f"by {last.points:.1f}" if last.points else "not at all")
     )
 
 
-def _note(shown: int, found: int) -> str:
-    left = (
-        f"Shown: the {shown} of {found} parameters that move the official score most. "
-        if shown < found
-        else ""
+def _note(found: Sequence[Trace], shown: int) -> str:
+    first, notes = found[0], []
+    if shown < len(found):
+        notes.append(f"Shown: the {shown} of {len(found)} parameters that move the official score most.")
+    if first.elsewhere and first.points:
+        others = words.count(len(first.elsewhere), "other combination")
+        notes.append(
+            f"{first.parameter} of {first.entry}: in {first.agreeing} of {others} of encoder, layer and "
+            f"{'detector' if first.rows[0]['pooling'] != first.rows[1]['pooling'] else 'pooling'} the same "
+            "value is best."
+        )
+    notes.append(
+        "All else is held at the best system of the sweep, chosen on the same test clips. Values meet the "
+        "same resamples, so the difference of two is known better than their overlapping bands suggest."
     )
-    return (
-        f"{left}All else is held at the best system of the sweep, chosen on the same test clips. Values meet "
-        "the same resamples, so the difference of two is known better than their overlapping bands suggest."
-    )
+    return " ".join(notes)

@@ -13,6 +13,7 @@ from asdflow.figures import register
 from asdflow.figures.base import Picture
 from asdflow.presentation import words
 from asdflow.presentation.colours import GROUND, INK, MUTED, RULE, marks
+from asdflow.presentation.evidence import cautioned, told
 
 if TYPE_CHECKING:
     from asdflow.presentation.plotting import Sheet
@@ -55,7 +56,7 @@ class SourceTarget(Picture):
 
         room = plotting.WIDTH - 2 * plotting.EDGE
         columns = min(3, len(shown))
-        axis, gap = 0.5, 0.2
+        axis, gap = 0.5, 0.3
         key_names = [name for name in results.kinds if name in set(rows["system"])]
         beside = columns < 3  # the key stands beside one or two panels, below three
         key_width = plotting.widest(key_names) + 0.34
@@ -77,12 +78,16 @@ class SourceTarget(Picture):
         best = table.row(0, named=True)
         sheet = plotting.Sheet(
             _title(table),
-            f"A mark is one detector or fusion with one pooling, {words.evidence(results, dataset)}. "
-            "Line: systems that no other beats in both domains. Diagonal: both domains alike. Cross: "
-            f"{words.confidence(best)} bootstrap intervals of the panel's best official score.",
+            f"A mark is one detector or fusion with one pooling, {told(results, dataset)}. "
+            + ("" if table.height == 1 else "Line: systems that no other beats in both domains. ")
+            + "Diagonal: both domains alike."
+            + (f" Cross: {words.confidence(best)} bootstrap intervals of the panel's best official score."
+               if best["units"] else ""),
             (max(room, width), height),
-            "" if len(shown) == len(features) else
-            f"Shown: the {len(shown)} of {len(features)} encoder layers with the best systems.",
+            cautioned(
+                results, dataset, "" if len(shown) == len(features) else
+                f"Shown: the {len(shown)} of {len(features)} encoder layers with the best systems.",
+            ),
             simulated,
         )  # fmt: skip
         drawn = marks(results.kinds)
@@ -184,14 +189,26 @@ def _limits(rows, shown, name: str) -> tuple[float, float]:
 
 
 def _title(table) -> str:
+    """Which domain the systems serve better; a gap that prints as 0.0 points is none."""
     gaps = [
-        100 * (source - target) for source, target in table.select("auc_source", "auc_target").iter_rows()
+        round(100 * (source - target), 1)
+        for source, target in table.select("auc_source", "auc_target").iter_rows()
     ]
     if len(gaps) == 1:
+        if gaps[0] == 0:
+            return "AUC source and AUC target are the same"
         return f"AUC source is {abs(gaps[0]):.1f} points {'above' if gaps[0] > 0 else 'below'} AUC target"
-    better = sum(gap > 0 for gap in gaps)
-    middle = median(gaps)
+    if not any(gaps):
+        return f"{_of(len(gaps), len(gaps))} systems do as well on the source domain as on the target"
+    better, worse = sum(gap > 0 for gap in gaps), sum(gap < 0 for gap in gaps)
+    one, other, number = ("source", "target", better) if better >= worse else ("target", "source", worse)
     return (
-        f"{better} of {len(gaps)} systems do better on the source domain than on the target: "
-        f"median difference {middle:+.1f} points".replace("-", "−")
+        f"{_of(number, len(gaps))} systems do better on the {one} domain than on the {other}: median of AUC "
+        f"source minus AUC target {words.signed(median(gaps) / 100)} points"
     )
+
+
+def _of(number: int, systems: int) -> str:
+    if number < systems:
+        return f"{number} of {systems}"
+    return "Both" if systems == 2 else f"All {systems}"

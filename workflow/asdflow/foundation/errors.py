@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 LISTED = 10
 """Problems that an error names; it counts the others."""
@@ -69,3 +70,21 @@ def together(where: object, what: str, problems: Sequence[str], remedy: str) -> 
     if len(problems) > LISTED:
         lines.append(f"and {len(problems) - LISTED} more")
     return DataError(where, what + ":\n  " + ".\n  ".join(lines), "\n" + remedy)
+
+
+def closest(word: object, known: Iterable[str]) -> str | None:
+    """The known word that somebody may have meant, if there is one."""
+    near = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
+    return near[0] if near else None
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """`Did you mean 'knn'? ` for the known word that is closest, or nothing where none is close."""
+    near = closest(word, known)
+    return f"Did you mean {near!r}? " if near else ""
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """The remedy for an unknown word: the nearest that is known, and all of them."""
+    known = list(known)
+    return f"{did_you_mean(word, known)}Known: {', '.join(known) or 'none'}."

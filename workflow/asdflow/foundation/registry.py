@@ -9,18 +9,18 @@ documentation are made.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import json
 import os
 import pkgutil
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.errors import ConfigError, nearest
+from asdflow.foundation.validation import OptionError, explained
 
 #: Names of entries become folders and file names, in the study and on other people's disks.
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -73,22 +73,24 @@ class Registry:
         """The dataclass of a member. Raises ConfigError with the nearest names when there is none."""
         if name not in self._members:
             if name not in self.names():
-                near = difflib.get_close_matches(str(name), self.names(), n=1, cutoff=0.5)
-                hint = f"Did you mean {near[0]!r}? " if near else ""
-                raise ConfigError(
-                    f"{self.axis} {name!r}", "is not known", f"{hint}Known: {', '.join(self.names())}."
+                raise OptionError(
+                    f"{self.axis} {name!r}", "is not known", nearest(name, self.names()), keys=("name",)
                 )
             importlib.import_module(f"{self.package}.{name}")
         return self._members[name]
 
-    def build(self, spec: Mapping[str, Any]) -> Any:
-        """Member object from its configuration entry `{"name": ..., parameter: value, ...}`.
+    def module(self, spec: Mapping[str, Any]) -> str:
+        """Module of the member that a specification names, e.g. "asdflow.poolings.gem"."""
+        return f"{self.package}.{spec['name']}"
 
-        Raises ConfigError for an unknown name or parameter (with the nearest valid one), a wrong type and a
+    def build(self, spec: Mapping[str, Any]) -> Any:
+        """Member object from its specification `{"name": ..., parameter: value, ...}`.
+
+        Raises OptionError for an unknown name or parameter (with the nearest valid one), a wrong type and a
         value outside its limits.
         """
         if not isinstance(spec, Mapping) or "name" not in spec:
-            raise ConfigError(
+            raise OptionError(
                 f"{self.axis} {spec!r}", "has no name", "Write it as {name: ..., parameter: value}."
             )
         name = spec["name"]
@@ -98,24 +100,29 @@ class Registry:
             # A configuration entry is JSON: a list may be a tuple, but "3" and true are no numbers.
             return adapter.validate_json(json.dumps(options, default=_plain))
         except ValidationError as error:
-            raise self._explain(name, error) from None
+            keys, what, remedy = explained(error, options, adapter.json_schema())
+            where = f"{self.axis} {name!r}"
+            if keys:
+                where += f", parameter {'.'.join(map(str, keys))!r}"
+            raise OptionError(where, what, remedy, keys) from None
+
+    def check(self, name: str, parameter: str, value: Any) -> None:
+        """Raise OptionError unless a member's parameter may have the value; null is none."""
+        option = self.adapter(name).json_schema()["properties"][parameter]
+        if value is None:
+            types = [one.get("type") for one in option.get("anyOf", [option])]
+            wanted = " or ".join(sorted({one for one in types if one and one != "null"})) or "choice"
+            raise OptionError(name, f"None is not of type {wanted!r}", "Leave it out of the list.")
+        hints = get_type_hints(self.member(name), include_extras=True)
+        try:
+            _adapter(hints[parameter], strict=True).validate_json(json.dumps(value, default=_plain))
+        except ValidationError as error:
+            _, what, remedy = explained(error, value, option)
+            raise OptionError(name, what, remedy) from None
 
     def adapter(self, name: str) -> TypeAdapter:
         """Validator and JSON Schema source of a member's parameters."""
         return _adapter(self.member(name))
-
-    def _explain(self, name: str, error: ValidationError) -> ConfigError:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or name
-        where = f"{self.axis} {name!r}, parameter {key!r}"
-        if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            known = list(self.adapter(name).json_schema().get("properties", {}))
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
-            return ConfigError(where, "is not known", f"{hint}Known: {', '.join(known) or 'none'}.")
-        if first["type"] == "missing":
-            return ConfigError(where, "is missing", f"Add it to the entry of {name!r}.")
-        return ConfigError(where, f"{first['msg']}, got {first['input']!r}", "Correct the value.")
 
 
 def _plain(value: Any) -> Any:
@@ -130,5 +137,5 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def _adapter(cls: type) -> TypeAdapter:
-    return TypeAdapter(cls)
+def _adapter(type_: Any, strict: bool = False) -> TypeAdapter:
+    return TypeAdapter(type_, config=ConfigDict(strict=True)) if strict else TypeAdapter(type_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from asdflow import backends, encoders, figures, normalizations, poolings
+from asdflow import backends, encoders, normalizations, poolings
 from asdflow import fusion as fusions
 
 
@@ -39,8 +39,3 @@ def detector(spec: Mapping[str, Any]):
 def fusion(spec: Mapping[str, Any]):
     """Fusion from its entry, e.g. `{"name": "z_min"}`."""
     return fusions.REGISTRY.build(spec)
-
-
-def figure(spec: Mapping[str, Any]):
-    """Figure from its entry, e.g. `{"name": "heatmap"}`; `draw(results, dataset)` gives a Matplotlib one."""
-    return figures.REGISTRY.build(spec)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from asdflow import checkpoints
 from asdflow.checkpoints.registry import HttpsSource, HubSource, PypiSource, hub_address
-from asdflow.datasets.dcase import registry
+from asdflow.datasets.dcase import of_store, registry
 from asdflow.datasets.dcase.store import sources
 from asdflow.download.reach import unreachable
 from asdflow.foundation.errors import OfflineError
-from asdflow.plan.plan import dcase_entry
 
 if TYPE_CHECKING:
     from asdflow.plan.plan import Plan
@@ -74,7 +73,7 @@ def _sources(plan: Plan, rule: str, names: Any) -> Iterator[tuple[str, ...]]:
     """Addresses that a job would ask, in groups of which one must answer."""
     known = registry.load()
     if rule == "obtain":
-        data = dcase_entry(plan.study.datasets, names.store, names.year)
+        data = of_store(plan.study.datasets, names.store, names.year)
         own = plan.base / data.data_dir if data.data_dir else None
         archive = known.archive(data.year, names.part, names.machine)
         yield from sources(known, archive, plan.base / data.store, own)

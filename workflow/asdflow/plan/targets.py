@@ -1,7 +1,7 @@
 """Named parts of a study: `snakemake scores/ldn` builds one detector and what it needs, and nothing else.
 
-    scores/NAME          scores of the detector, sweep or fusion NAME, and of detectors with the backend NAME
-    normalizations/NAME  scores of the detectors with the normalization NAME
+    scores/NAME          tables with the detector, sweep or fusion NAME, and of the backend NAME
+    normalizations/NAME  tables with detectors of the normalization NAME
     poolings/NAME        metrics, and so everything before them, of the pooling or sweep NAME, and of pooling
                          entries whose member is NAME
 
@@ -41,19 +41,19 @@ class Targets:
             return lambda _: self._scores(self._systems[name])
         if kind == "normalizations":
             return lambda _: self._scores(self._normalizations[name])
-        return lambda _: self._metrics(self._poolings[name])
+        return lambda _: self.plan.grid.files("metrics", pooling=self._poolings[name])
 
     @property
     def _systems(self) -> dict[str, list[str]]:
         """Detectors and fusions by the names that stand for them."""
-        found: dict[str, list[str]] = {name: [name] for name in self.plan.systems}
+        found: dict[str, list[str]] = {name: [name] for name in self.study.systems}
         _add(found, {name: list(sweep.members) for name, sweep in self.study.sweeps["detectors"].items()})
-        return _add(found, _by(lambda spec: [spec["backend"]["name"]], self.study.detectors))
+        return _add(found, self.study.backends)
 
     @property
     def _normalizations(self) -> dict[str, list[str]]:
         """Detectors by normalization."""
-        return _by(lambda spec: [part["name"] for part in _several(spec)], self.study.detectors)
+        return _by(lambda spec: [part["name"] for part in spec["normalization"]], self.study.detectors)
 
     @property
     def _poolings(self) -> dict[str, list[str]]:
@@ -63,26 +63,8 @@ class Targets:
         return _add(found, _by(lambda spec: [spec["name"]], self.study.poolings))
 
     def _scores(self, systems: list[str]) -> list[str]:
-        return [
-            file
-            for dataset in self.study.datasets
-            for names in self.plan.features(dataset)
-            for system in systems
-            for file in self.plan.score_files(names, system)
-        ]
-
-    def _metrics(self, poolings: list[str]) -> list[str]:
-        return [
-            self.plan.metrics_file(names)
-            for dataset in self.study.datasets
-            for names in self.plan.features(dataset)
-            if names["pooling"] in poolings
-        ]
-
-
-def _several(detector: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    normalization = detector["normalization"]
-    return normalization if isinstance(normalization, list) else [normalization]
+        files = (file for system in systems for file in self.plan.score_files(system))
+        return list(dict.fromkeys(files))
 
 
 def _by(names: Callable[[Any], list[str]], entries: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asdflow.datasets import GIVEN
 from asdflow.foundation.errors import ConfigError, DataError
-from asdflow.products import tables
+from asdflow.presentation.naming import METRIC_NAMES, Names, System
+from asdflow.products import layout, tables
+from asdflow.products.study import Study, Traits
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,70 +22,19 @@ if TYPE_CHECKING:
 ALL = "all"
 OFFICIAL = "official"
 FLOOR = sys.float_info.epsilon  # of every term of the official score
-METRIC_NAMES = {
-    "official": "official score",
-    "auc_source": "AUC source",
-    "auc_target": "AUC target",
-    "auc": "AUC",
-    "pauc": "pAUC",
-    "official_2020": "official score of 2020",
-    "official_2021": "official score of 2021",
-}
 YEARLY = ("official_2020", "official_2021")
 """Scores of a year's own rule, beside the one that all data sets have: no terms of it."""
+KEYS = ("dataset", "encoder", "layer", "pooling", "kind", "system")
 
 
-@dataclass(frozen=True, order=True)
-class System:
-    """One cell of the grid: what turns a clip of a data set into a score."""
-
-    encoder: str
-    layer: str
-    pooling: str
-    kind: str
-    name: str
-
-    @property
-    def feature(self) -> tuple[str, str, str]:
-        """Encoder, layer and pooling."""
-        return self.encoder, self.layer, self.pooling
-
-
-@dataclass(frozen=True)
-class Traits:
-    """What a reader must know before comparing a system with others."""
-
-    transductive: bool = False
-    """Uses statistics of the test clips, so these are not scored one by one."""
-    needs_domains: bool = False
-    """Uses the domain labels of the train clips."""
-    tuned: bool = False
-    """Some of its numbers were chosen by looking at test labels."""
-
-    def __or__(self, other: Traits) -> Traits:
-        return Traits(
-            self.transductive or other.transductive,
-            self.needs_domains or other.needs_domains,
-            self.tuned or other.tuned,
-        )
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Those that hold, in words."""
-        return tuple(name.replace("_", " ") for name in self.__dataclass_fields__ if getattr(self, name))
-
-
-class Results:
+class Results(Names):
     """Tables of a study, read when asked for and kept.
 
     Parameters
     ----------
     folder : path
         The folder `results`.
-    study : mapping
-        The checked configuration, as of `asdflow.config.Study.as_dict()`.
-    layers : mapping of encoder to its layers, optional
-        Taken from the encoders themselves if absent.
+    study : Study
 
     Raises
     ------
@@ -96,132 +44,33 @@ class Results:
         A data set, encoder, pooling or system is not part of the study.
     """
 
-    def __init__(
-        self,
-        folder: str | Path,
-        study: Mapping[str, Any],
-        layers: Mapping[str, Sequence[str]] | None = None,
-    ) -> None:
-        self.folder, self.study = Path(folder), study
-        self._layers = layers
+    def __init__(self, folder: str | Path, study: Study) -> None:
+        super().__init__(study)
+        self.folder = Path(folder)
         self._kept: dict[tuple, Any] = {}
-
-    # -- what the study consists of --------------------------------------------------------------------------
-
-    @property
-    def datasets(self) -> list[str]:
-        """Names, in the order of the configuration."""
-        return list(self.study["datasets"])
-
-    @cached_property
-    def layers(self) -> dict[str, list[str]]:
-        """Selected layers of every encoder."""
-        from asdflow.pipeline import build
-
-        chosen = self._layers or self.study.get("layers") or {}
-        return {
-            name: list(chosen[name] if name in chosen else build.encoder(spec).layers)
-            for name, spec in self.study["encoders"].items()
-        }
-
-    @cached_property
-    def kinds(self) -> dict[str, str]:
-        """Kind of every detector and fusion by name, in the order of the configuration."""
-        return dict.fromkeys(self.study["detectors"], "detector") | dict.fromkeys(
-            self.study.get("fusions") or {}, "fusion"
-        )
-
-    def features(self, dataset: str | None = None) -> list[tuple[str, str, str]]:
-        """Every (encoder, layer, pooling) of a data set, or of all, in the order of the configuration."""
-        if dataset is None:
-            return list(dict.fromkeys(one for name in self.datasets for one in self.features(name)))
-        if given := self.given(dataset):
-            return [(encoder, GIVEN, GIVEN) for encoder in given]
-        return [
-            (encoder, layer, pooling)
-            for encoder, layers in self.layers.items()
-            for layer in layers
-            for pooling in self.study["poolings"]
-        ]
-
-    def given(self, dataset: str) -> tuple[str, ...]:
-        """Encoders whose vectors came with the data set; empty where it is sound."""
-        from asdflow import datasets
-
-        spec = self._dataset(dataset)
-        return self._once(("given", dataset), lambda: datasets.build(spec).given)
-
-    def simulated(self, dataset: str) -> bool:
-        """Whether the data set's sound is computed rather than recorded."""
-        from asdflow import datasets
-
-        return bool(datasets.REGISTRY.member(self._dataset(dataset)["kind"]).simulated)
-
-    def feature_name(self, encoder: str, layer: str) -> str:
-        """Encoder, with the layer where the study has several of that encoder."""
-        return f"{encoder} {layer}" if len(self.layers.get(encoder, ())) > 1 else encoder
-
-    def label(self, system: System) -> str:
-        """A system's full name in one line, e.g. "ldn on yamnet layer9 with gem3 pooling"."""
-        if system.pooling == GIVEN:
-            return f"{system.name} on {self.feature_label(*system.feature)}"
-        feature = self.feature_name(system.encoder, system.layer)
-        return f"{system.name} on {feature} with {system.pooling} pooling"
-
-    def feature_label(self, encoder: str, layer: str, pooling: str) -> str:
-        """Encoder, layer and pooling in words: "yamnet layer9 and gem3 pooling", "given clap vectors"."""
-        if pooling == GIVEN:
-            return f"given {encoder} vectors"
-        return f"{self.feature_name(encoder, layer)} and {pooling} pooling"
-
-    @cached_property
-    def traits(self) -> dict[str, Traits]:
-        """Traits of every detector and fusion; a fusion has those of the detectors it joins."""
-        from asdflow.pipeline import build
-
-        detectors = {}
-        for name, spec in self.study["detectors"].items():
-            detector = build.detector(spec)
-            parts = (detector.backend, *detector.normalizations)
-            detectors[name] = _traits(detector) | _union(*map(_traits, parts))
-        fusions = {
-            name: _union(*(detectors[one] for one in self.members(name))) | _traits(build.fusion(spec))
-            for name, spec in (self.study.get("fusions") or {}).items()
-        }
-        return detectors | fusions
-
-    def members(self, fusion: str) -> list[str]:
-        """Detectors that a fusion joins; all of them where the study does not say."""
-        return list((self.study.get("members") or {}).get(fusion, self.study["detectors"]))
-
-    @cached_property
-    def plain_neighbour(self) -> str | None:
-        """The detector that is nothing but the distance to the nearest train clip; None if there is none."""
-        for name, spec in self.study["detectors"].items():
-            backend, several = spec["backend"], spec.get("normalization") or {"name": "none"}
-            parts = several if isinstance(several, list) else [several]
-            if (
-                backend["name"] == "knn"
-                and backend.get("k", 1) == 1
-                and all(part["name"] == "none" for part in parts)
-            ):
-                return name
-        return None
 
     # -- tables ----------------------------------------------------------------------------------------------
 
     def metrics(self, dataset: str) -> pl.DataFrame:
-        """Schema "metrics" of every encoder, layer and pooling of a data set."""
+        """Schema "metrics" of every encoder, layer and pooling of a data set: the rows that have a value."""
+        table = self._metrics(dataset)
+        return table.filter(table["refused"].is_null()).drop("refused")
+
+    def refused(self, dataset: str) -> pl.DataFrame:
+        """Systems that are not computed, and why: columns of `KEYS`, machine, section, refused.
+
+        One row a machine and section that a system could not score, and one whose machine and section is ALL.
+        """
+        table = self._metrics(dataset)
+        table = table.filter(table["refused"].is_not_null())
+        return table.select(*KEYS, "machine", "section", "refused").sort(*KEYS, "machine", "section")
+
+    def _metrics(self, dataset: str) -> pl.DataFrame:
         self._dataset(dataset)
+        cells = self.grid.cells("metrics", dataset=dataset)
         return self._once(
             ("metrics", dataset),
-            lambda: self._concat(
-                [
-                    self.folder / "metrics" / dataset / encoder / layer / f"{pooling}.parquet"
-                    for encoder, layer, pooling in self.features(dataset)
-                ],
-                "metrics",
-            ),
+            lambda: self._concat([self._path("metrics", **one) for one in cells], "metrics"),
         )
 
     def machines(self, dataset: str) -> list[str]:
@@ -278,7 +127,7 @@ class Results:
     def _leaderboard(self, dataset: str) -> pl.DataFrame:
         import polars as pl
 
-        keys = ["dataset", "encoder", "layer", "pooling", "kind", "system"]
+        keys = list(KEYS)
         overall = self.overall(dataset)
         table = overall.filter(pl.col("metric") == OFFICIAL).select(
             *keys, "confidence", "normal", "anomaly", "units", *_interval(OFFICIAL)
@@ -335,41 +184,32 @@ class Results:
 
     def featured(self, dataset: str) -> System:
         """The system whose clips the report plays: the best of those that `report.system` allows."""
-        return self.best(dataset, (self.study.get("report") or {}).get("system"))
+        return self.best(dataset, self.study.report.get("system"))
 
     def scores(self, dataset: str, system: System) -> pl.DataFrame:
         """Schema "scores" of all machines of a data set that have metrics, by one system."""
-        if system.kind == "fusion":  # one file joins the machines
-            files = [self.folder.joinpath("fusion", dataset, *system.feature, f"{system.name}.parquet")]
-        else:
-            folder = self.folder.joinpath("scores", dataset, *system.feature, system.name)
-            files = [folder / f"{machine}.parquet" for machine in self.machines(dataset)]
-        return self._once(("scores", dataset, system), lambda: self._judged(dataset, files))
-
-    def _judged(self, dataset: str, files: Sequence[Path]) -> pl.DataFrame:
-        """Scores of the machines that have metrics: a fusion's file holds unlabelled ones as well."""
         import polars as pl
 
-        return self._concat(files, "scores").filter(pl.col("machine").is_in(self.machines(dataset)))
+        names = dict(zip(("encoder", "layer", "pooling"), system.feature, strict=True)) | {"dataset": dataset}
+        if system.kind == "fusion":  # one file joins the machines, unlabelled ones as well
+            files = [self._path("fusion", fusion=system.name, **names)]
+        else:
+            names["backend"] = self.study.detectors[system.name]["backend"]["name"]
+            files = [self._path("scores", machine=one, **names) for one in self.machines(dataset)]
+        table = self._once(("scores", *files), lambda: self._concat(files, "scores"))
+        return table.filter(
+            (pl.col("detector") == system.name) & pl.col("machine").is_in(self.machines(dataset))
+        )
 
     def clips(self, dataset: str) -> pl.DataFrame:
         """Schema "clips" of all machines of a data set."""
-        folder = self.folder / "clips" / dataset
-        return self._once(
-            ("clips", dataset),
-            lambda: self._concat(
-                [folder / f"{machine}.parquet" for machine in self.machines(dataset)], "clips"
-            ),
-        )
+        files = [self._path("clips", dataset=dataset, machine=one) for one in self.machines(dataset)]
+        return self._once(("clips", dataset), lambda: self._concat(files, "clips"))
 
     # -- helpers ---------------------------------------------------------------------------------------------
 
-    def _dataset(self, name: str) -> Mapping[str, Any]:
-        if name not in self.study["datasets"]:
-            raise ConfigError(
-                f"data set {name!r}", "is not part of the study", f"Choose of {', '.join(self.datasets)}."
-            )
-        return self.study["datasets"][name]
+    def _path(self, product: str, **names: str) -> Path:
+        return Path(layout.path(product, self.folder, **names))
 
     def _once(self, key: tuple, make):
         if key not in self._kept:
@@ -409,14 +249,3 @@ def _interval(metric: str) -> list:
         pl.col("low").alias(f"{metric}_low"),
         pl.col("high").alias(f"{metric}_high"),
     ]
-
-
-def _traits(member: Any) -> Traits:
-    return Traits(*(bool(getattr(member, name, False)) for name in Traits.__dataclass_fields__))
-
-
-def _union(*several: Traits) -> Traits:
-    joined = Traits()
-    for one in several:
-        joined = joined | one
-    return joined

@@ -43,18 +43,38 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{grouped(number)} {one if number == 1 else many or one + 's'}"
 
 
-def listed(words: list[str]) -> str:
+def listed(words: list[str], last: str = "and") -> str:
     """ "a", "a and b", "a, b and c"."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def evidence(results: Results, dataset: str) -> str:
-    """What stands behind the overall numbers of a data set, e.g. "5 machines, 400 normal and ... clips"."""
-    row = results.leaderboard(dataset).row(0, named=True)
+def on_machines(number: int, machines: list[str]) -> str:
+    """On how many of some machines, e.g. "on 3 of 5 machines", "on all 5 machines", "on fan"."""
+    if number == 0:
+        return f"on {machines[0]}" if len(machines) == 1 else f"on none of {len(machines)} machines"
+    if number < len(machines):
+        return f"on {number} of {len(machines)} machines"
+    whole = {1: machines[0], 2: "both machines"}
+    return f"on {whole.get(number, f'all {number} machines')}"
+
+
+def width(name: str, half: float) -> str:
+    """How wide an interval is: `half` in points, e.g. "… is about ± 3 points" or that it has no width.
+
+    An interval without width comes from clips that every resample ranks alike; it is no sign of certainty.
+    """
+    if half < 0.05:
+        return f"{name} has no width: every resample ranks the clips alike, which is not certainty"
     return (
-        f"{count(len(results.machines(dataset)), 'machine')}, {grouped(row['normal'])} normal and "
-        f"{count(row['anomaly'], 'anomalous test clip')}"
+        f"{name} is about ±\u00a0{half:.0f} points"
+        if half >= 0.95
+        else f"{name} is about ±\u00a0{half:.1f} points"
     )
+
+
+def signed(value: float) -> str:
+    """0.0213 as "+2.1" points; never a zero with a minus."""
+    return f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "−")
 
 
 def metric_name(results: Results, dataset: str, metric: str) -> str:
@@ -64,6 +84,13 @@ def metric_name(results: Results, dataset: str, metric: str) -> str:
     if metric == "auc_source" and "auc_target" not in results.terms(dataset):
         return "AUC"
     return METRIC_NAMES.get(metric, metric)
+
+
+def stands_in(wanted: str) -> str:
+    """Why a figure shows the official score in place of the metric that was asked for."""
+    from asdflow.presentation.results import METRIC_NAMES
+
+    return f"The data set has no {METRIC_NAMES.get(wanted, wanted)}, so the official score stands in for it."
 
 
 def official_is(results: Results, dataset: str) -> str:

@@ -36,11 +36,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """One kind of product. Rows are sorted by `key`, and no two rows share it."""
+    """One kind of product. Rows are sorted by `key`, and no two rows share it.
+
+    Of two columns that are called `either`, every row has exactly one.
+    """
 
     kind: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    either: tuple[str, str] | None = None
 
     def arrow(self, widths: dict[str, int] | None = None) -> pa.Schema:
         """Arrow schema; `widths` fixes the length of vector columns, e.g. {"values": 768}."""
@@ -145,9 +149,14 @@ DISTANCES = Schema(
     key=("section", "clip"),
 )
 
+_REFUSED = Column(
+    "refused", WORD, "why there is no number: what the detector cannot do with these data", optional=True
+)
+
 SCORES = Schema(
     "scores",
     (
+        Column("detector", WORD, "entry of the configuration; of a fusion's table, the fusion"),
         *_UNIT,
         _CLIP,
         _SPLIT,
@@ -155,10 +164,15 @@ SCORES = Schema(
         _LABEL,
         _RECORDING,
         Column(
-            "score", pa.float64(), "larger is more anomalous; for train clips the leave-one-out self-score"
+            "score",
+            pa.float64(),
+            "larger is more anomalous; for train clips the leave-one-out self-score",
+            optional=True,
         ),
+        _REFUSED,
     ),
-    key=("machine", "section", "split", "clip"),
+    key=("detector", "machine", "section", "split", "clip"),
+    either=("score", "refused"),
 )
 
 METRICS = Schema(
@@ -173,15 +187,17 @@ METRICS = Schema(
         Column("machine", WORD, "machine type, or 'all'"),
         Column("section", WORD, "section, or 'all'"),
         Column("metric", WORD, "auc_source, auc_target, pauc, official, ..."),
-        Column("value", pa.float64(), "in [0, 1]", low=0.0, high=1.0),
-        Column("low", pa.float64(), "lower end of the interval", low=0.0, high=1.0),
-        Column("high", pa.float64(), "upper end of the interval", low=0.0, high=1.0),
+        Column("value", pa.float64(), "in [0, 1]", optional=True, low=0.0, high=1.0),
+        Column("low", pa.float64(), "lower end of the interval", optional=True, low=0.0, high=1.0),
+        Column("high", pa.float64(), "upper end of the interval", optional=True, low=0.0, high=1.0),
         Column("confidence", pa.float64(), "coverage of the interval", low=0.0, high=1.0),
         Column("normal", pa.int32(), "normal test clips behind the value", low=0),
         Column("anomaly", pa.int32(), "anomalous test clips behind the value", low=0),
         Column("units", pa.int32(), "independent units that the interval resamples", low=0),
+        _REFUSED,
     ),
     key=("dataset", "encoder", "layer", "pooling", "kind", "system", "machine", "section", "metric"),
+    either=("value", "refused"),
 )
 
 SCHEMAS = {schema.kind: schema for schema in (CLIPS, FRAMES, EMBEDDINGS, DISTANCES, SCORES, METRICS)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,16 @@ import pyarrow.parquet as pq
 from asdflow.foundation.errors import ProductError
 from asdflow.foundation.files import whole_file
 from asdflow.products import seals
-from asdflow.products.schemas import SCHEMAS, Column, Schema
+from asdflow.products.checks import REMEDY, check
+from asdflow.products.layout import PLACES
+from asdflow.products.schemas import SCHEMAS, Schema
 
 # Fixed so that equal rows give equal bytes; zstd 3 halves float frames at hardly any cost.
 WRITER = dict(
     compression="zstd", compression_level=3, use_dictionary=True, write_statistics=True, version="2.6"
 )
-REMEDY = "Delete it, build it with `snakemake --cores 8` and its path, then type the same command again."
 #: Folders of results/ whose files are products; what follows in a path says what a file is.
-STAGES = ("clips", "frames", "shards", "embeddings", "distances", "scores", "fusion", "metrics")
+STAGES = tuple(one.split("/")[0] for one in PLACES.values() if one.endswith(".parquet"))
 
 
 def write(
@@ -116,6 +117,31 @@ def read(
     return table
 
 
+def read_systems(files: Sequence[str | Path], names: Iterable[str]) -> dict[str, pa.Table]:
+    """One table of schema "scores" for each system, in the order of `names`, from the tables that hold them.
+
+    A file may hold others as well; several files may hold a system, e.g. one a machine. Raises ProductError
+    as `read` does, and when a system is in none of the files.
+    """
+    table = pa.concat_tables([read(file, "scores") for file in files])
+    found = {}
+    for name in names:
+        found[name] = table.filter(pc.equal(table.column("detector"), name))
+        if not found[name].num_rows:
+            what = f"hold no scores of {name!r}"
+            raise ProductError(
+                ", ".join(map(str, files)), what, "Rebuild them: snakemake -R scores_of_backend."
+            )
+    return found
+
+
+def read_distances(path: str | Path, inherited: Mapping[str, Any]) -> tuple[str, pa.Table]:
+    """Metric and table of a product "distances", made of embeddings that inherit this (see `inherited`)."""
+    with open_product(path, "distances") as (file, _):
+        metric = provenance(file)["made_by"]["metric"]
+    return metric, read(path, "distances", made_by={"metric": metric} | inherited)
+
+
 @contextmanager
 def open_product(
     path: str | Path, kind: str, made_by: Mapping | None = None
@@ -176,19 +202,6 @@ def inherited(*files: str | Path) -> dict[str, Any]:
     return {"unverified": sorted(weights)} if weights else {}
 
 
-def check(path: str | Path, schema: Schema, table: pa.Table, columns: list[str] | None = None) -> None:
-    """Raise ProductError unless every column keeps its declaration (see `write`)."""
-    wanted = [schema.column(name) for name in columns] if columns else list(schema.columns)
-    missing = [column.name for column in wanted if column.name not in table.column_names]
-    extra = sorted(set(table.column_names) - {column.name for column in wanted})
-    if missing or extra:
-        raise ProductError(path, f"lacks columns {missing} and has unknown columns {extra}", REMEDY)
-    for column in wanted:
-        _check_column(path, column, table.column(column.name))
-    if set(schema.key) <= set(table.column_names) and table.num_rows > 1:
-        _check_key(path, schema, table)
-
-
 def matrix(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     """Vector column as an (N, D) array. Raises ProductError when the vectors differ in length."""
     if isinstance(column, pa.ChunkedArray):
@@ -237,49 +250,6 @@ def _conform(path, schema: Schema, table: pa.Table | Mapping[str, Any]) -> pa.Ta
             raise ProductError(path, f"column {column.name!r}: {error}", "Correct the caller.") from None
         fields.append(field)
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-
-
-def _check_column(path, column: Column, values: pa.ChunkedArray) -> None:
-    where = f"{path}, column {column.name!r}"
-    declared, found = column.type, values.type
-    if pa.types.is_list(declared) and pa.types.is_fixed_size_list(found):
-        declared, found = declared.value_type, found.value_type
-    if found != declared:
-        raise ProductError(where, f"is of type {values.type}, expected {column.type}", REMEDY)
-    if values.null_count and not column.optional:
-        raise ProductError(where, f"has {values.null_count} nulls", REMEDY)
-    if column.values:
-        odd = sorted(set(pc.unique(values).to_pylist()) - {None, *column.values})
-        if odd:
-            raise ProductError(where, f"holds {odd[:3]}, allowed are {list(column.values)}", REMEDY)
-    flat = values
-    while (
-        pa.types.is_list(flat.type)
-        or pa.types.is_large_list(flat.type)
-        or pa.types.is_fixed_size_list(flat.type)
-    ):
-        flat = pc.list_flatten(flat)
-    if pa.types.is_floating(flat.type) and column.finite and len(flat):
-        finite = pc.is_finite(flat)
-        if pc.any(pc.invert(finite)).as_py():  # null where every value is
-            count = pc.sum(pc.invert(finite)).as_py()
-            raise ProductError(where, f"has {count} values that are not finite", REMEDY)
-    if (column.low is not None or column.high is not None) and flat.null_count < len(flat):
-        bounds = pc.min_max(flat).as_py()
-        low = bounds["min"] if column.low is not None and bounds["min"] < column.low else None
-        high = bounds["max"] if column.high is not None and bounds["max"] > column.high else None
-        if low is not None or high is not None:
-            value, limit = (low, f">= {column.low}") if low is not None else (high, f"<= {column.high}")
-            raise ProductError(where, f"holds {value}, must be {limit}", REMEDY)
-
-
-def _check_key(path, schema: Schema, table: pa.Table) -> None:
-    keys = table.select(list(schema.key))
-    counts = keys.group_by(list(schema.key), use_threads=False).aggregate([([], "count_all")])
-    repeated = counts.filter(pc.greater(counts.column("count_all"), 1))
-    if repeated.num_rows:
-        row = {name: repeated.column(name)[0].as_py() for name in schema.key}
-        raise ProductError(path, f"has {row} more than once", "Give every clip its own name.")
 
 
 def _row_key(schema: Schema, table: pa.Table, row: int) -> tuple:

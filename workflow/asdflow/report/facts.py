@@ -6,20 +6,21 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import PurePath
+from pathlib import PurePath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from asdflow.presentation.words import count, listed
 
 if TYPE_CHECKING:
     from asdflow.presentation.results import Results
+    from asdflow.products.study import Study
 
 WARNINGS = 40  # most that are listed
 
 
 @dataclass(frozen=True)
 class ClipCounts:
-    """One row of the table of data: clips of a machine and domain."""
+    """One row of the table of data: clips of a machine and domain, and the recordings of each count."""
 
     machine: str
     domain: str
@@ -32,6 +33,12 @@ class ClipCounts:
     seconds: str
     rate: str
     channels: str
+    recordings: Mapping[str, int]
+
+    @property
+    def cut(self) -> bool:
+        """Whether some recording gave several clips of a count."""
+        return any(getattr(self, name) != number for name, number in self.recordings.items())
 
 
 def clip_counts(results: Results, dataset: str) -> list[ClipCounts]:
@@ -48,19 +55,23 @@ def clip_counts(results: Results, dataset: str) -> list[ClipCounts]:
             if here.is_empty():
                 continue
             test = here.filter(pl.col("split") == "test")
+            parts = {
+                "train": here.filter(pl.col("split") == "train"),
+                "normal": test.filter(pl.col("label") == "normal"),
+                "anomaly": test.filter(pl.col("label") == "anomaly"),
+                "unlabelled": test.filter(pl.col("label").is_null()),
+                "supplemental": here.filter(pl.col("split") == "supplemental"),
+            }
             rows.append(
                 ClipCounts(
                     machine,
                     domain or "none",
                     here["section"].n_unique(),
-                    _number(here, "split", "train"),
-                    _number(test, "label", "normal"),
-                    _number(test, "label", "anomaly"),
-                    test["label"].null_count(),
-                    _number(here, "split", "supplemental"),
-                    _span(here["duration_s"], 2),
-                    _span(here["sample_rate"], 0),
-                    _span(here["channels"], 0),
+                    **{name: part.height for name, part in parts.items()},
+                    seconds=_span(here["duration_s"], 2),
+                    rate=_span(here["sample_rate"], 0),
+                    channels=_span(here["channels"], 0),
+                    recordings={name: part["recording"].n_unique() for name, part in parts.items()},
                 )
             )
     return rows
@@ -106,7 +117,7 @@ def entries(results: Results) -> list[Entry]:
         ("encoder", encoders.REGISTRY, "encoders"),
         ("pooling", poolings.REGISTRY, "poolings"),
     ):
-        for name, spec in study[key].items():
+        for name, spec in getattr(study, key).items():
             shown = dict(spec) | ({"layers": results.layers[name]} if axis == "encoder" else {})
             found.append(Entry(axis, name, written(shown), _meaning(registry, spec)))
     for dataset in results.datasets:
@@ -114,26 +125,26 @@ def entries(results: Results) -> list[Entry]:
             found.append(
                 Entry("encoder", name, "given", f"Vectors that came with data set {dataset}, one a clip.")
             )
-    for name, spec in study["detectors"].items():
-        several = spec.get("normalization") or []
-        parts = [
-            part for part in (several if isinstance(several, list) else [several]) if part["name"] != "none"
-        ]
+    for name, spec in study.detectors.items():
+        parts = [part for part in spec["normalization"] if part["name"] != "none"]
         what = ", then ".join(written(part) for part in (spec["backend"], *parts))
         meaning = [_meaning(backends.REGISTRY, spec["backend"])]
         meaning += [_meaning(normalizations.REGISTRY, part) for part in parts]
         found.append(Entry("detector", name, what, " ".join(meaning)))
-    for name, spec in (study.get("fusions") or {}).items():
+    for name, spec in study.fusions.items():
         meaning = f"{_meaning(fusions.REGISTRY, spec)} Joins {listed(results.members(name))}."
         found.append(Entry("fusion", name, written(spec), meaning))
     return found
 
 
 def written(spec: Mapping[str, Any]) -> str:
-    """A specification read aloud, e.g. "knn (k 1, metric cosine)"; parameters that are unset are left out."""
+    """A specification read aloud, e.g. "knn (k 1, metric cosine)"; parameters that are unset are left out.
+
+    Of an absolute path only the last part is told, as in `configuration`.
+    """
     parts = [
         f"{key} {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
-        for key, value in spec.items()
+        for key, value in _plain(spec).items()
         if key != "name" and value is not None
     ]
     return f"{spec['name']} ({', '.join(parts)})" if parts else str(spec["name"])
@@ -154,22 +165,15 @@ def origins(results: Results) -> list[Origin]:
     from asdflow.pipeline import build
 
     found = []
-    for name, spec in results.study["datasets"].items():
+    for name, spec in results.study.datasets.items():
         data = datasets.build(spec)
         own = (
             "computed by asdflow; no recordings"
             if data.simulated
             else "not stated here; that of the recordings' owner"
         )
-        citation = getattr(data, "citation", "") or ""
-        found.append(
-            Origin(
-                f"Data set {name}",
-                getattr(data, "licence", None) or own,
-                citation if isinstance(citation, str) else " ".join(citation),
-            )
-        )
-    for name, spec in results.study["encoders"].items():
+        found.append(Origin(f"Data set {name}", data.licence or own, data.citation or ""))
+    for name, spec in results.study.encoders.items():
         found.append(_weights(f"Encoder {name}", build.encoder(spec)))
     return found
 
@@ -193,7 +197,7 @@ def _weights(what: str, encoder: Any) -> Origin:
     return Origin(f"{what}: {own}{note}", "not stated; of the user", "")
 
 
-def configuration(study: Mapping[str, Any]) -> str:
+def configuration(study: Study) -> str:
     """The study as YAML. Of an absolute path only the last part is shown, as the rest says more of a host."""
     from ruamel.yaml import YAML
 
@@ -205,58 +209,65 @@ def configuration(study: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
-def _as_written(study: Mapping[str, Any]) -> dict[str, Any]:
+def _as_written(study: Study) -> dict[str, Any]:
     """The study in the keys of a configuration, its sweeps written out as entries."""
-    keys = [key for key in study if key not in ("layers", "sweeps", "members")]
-    shown = {key: study[key] for key in keys}
-    if members := study.get("members"):
-        shown["fusions"] = {
-            name: spec | {"members": members[name]} for name, spec in study["fusions"].items()
-        }
+    axes = ("datasets", "encoders", "poolings", "detectors", "fusions", "figures")
+    shown = {key: getattr(study, key) for key in ("title", *axes, "metrics", "report")}
+    shown["datasets"] = {
+        name: {"kind": spec["name"]} | {key: value for key, value in spec.items() if key != "name"}
+        for name, spec in study.datasets.items()
+    }
+    shown["fusions"] = {
+        name: spec | {"members": study.members[name]} if name in study.members else spec
+        for name, spec in study.fusions.items()
+    }
     return shown
 
 
 def grid(results: Results) -> list[str]:
-    """Size of the study in words."""
+    """Size of the study in words. Machines are counted by data set: the same ones may be in several."""
     study = results.study
     layers = sum(map(len, results.layers.values()))
-    machines = sum(len(results.machines(dataset)) for dataset in results.datasets)
-    encoders = count(len(study["encoders"]), "encoder")
+    machines = [len(results.machines(dataset)) for dataset in results.datasets]
+    if len(machines) == 1:
+        data = ["1 data set", count(machines[0], "machine")]
+    elif len(set(machines)) == 1:
+        data = [f"{len(machines)} data sets of {count(machines[0], 'machine')} each"]
+    else:
+        data = [f"{len(machines)} data sets of {listed([*map(str, machines)])} machines"]
+    encoders = count(len(study.encoders), "encoder")
     given = len({(dataset, name) for dataset in results.datasets for name in results.given(dataset)})
     heard = [
-        encoders if layers == len(study["encoders"]) else f"{encoders} with {count(layers, 'layer')}",
-        count(len(study["poolings"]), "pooling"),
+        encoders if layers == len(study.encoders) else f"{encoders} with {count(layers, 'layer')}",
+        count(len(study.poolings), "pooling"),
     ]
     return [
-        count(len(results.datasets), "data set"),
-        count(machines, "machine"),
-        *(heard if study["encoders"] else []),
+        *data,
+        *(heard if study.encoders else []),
         *([f"{count(given, 'kind')} of given vectors"] if given else []),
-        count(len(study["detectors"]), "detector"),
-        *([count(len(study["fusions"]), "fusion")] if study.get("fusions") else []),
+        count(len(study.detectors), "detector"),
+        *([count(len(study.fusions), "fusion")] if study.fusions else []),
     ]
 
 
 def _plain(value: Any) -> Any:
+    """Plain values for YAML, every absolute path cut to its last part."""
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    if isinstance(value, PurePath | str) and PurePath(value).is_absolute():
-        return f".../{PurePath(value).name}"
-    return str(value) if isinstance(value, PurePath) else value
+    if not isinstance(value, PurePath | str):
+        return value
+    for path in (PurePath(value), PureWindowsPath(value)):
+        if path.is_absolute() or str(value).startswith("~"):
+            return f".../{path.name}"
+    return str(value)
 
 
 def _meaning(registry, spec: Mapping[str, Any]) -> str:
     """First sentence of a member's documentation."""
     text = inspect.getdoc(registry.member(spec["name"])) or ""
     return text.split("\n\n")[0].replace("\n", " ")
-
-
-def _number(table, column: str, value: str) -> int:
-    import polars as pl
-
-    return table.filter(pl.col(column) == value).height
 
 
 def _span(values, digits: int) -> str:

@@ -4,31 +4,66 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdflow.foundation.errors import ProductError
 from asdflow.foundation.files import whole_file
-from asdflow.presentation.results import METRIC_NAMES, OFFICIAL, Results, Traits
+from asdflow.presentation.evidence import Evidence, evidence
+from asdflow.presentation.results import ALL, METRIC_NAMES, OFFICIAL, Results, Traits
 from asdflow.presentation.words import SIMULATED, count, interval, percent
 
 if TYPE_CHECKING:
     import polars as pl
 
 IDENTITY = ("dataset", "rank", "encoder", "layer", "pooling", "kind", "system")
-COUNTS = ("confidence", "normal", "anomaly", "units")
+RESTS_ON = tuple(field.name for field in fields(Evidence))
+COUNTS = ("confidence", *RESTS_ON, "units")
 TRAITS = (*Traits.__dataclass_fields__, "simulated")
 
 
 def table(results: Results) -> pl.DataFrame:
-    """Leaderboards of all data sets, one below the other; a metric that a data set lacks is null."""
+    """Leaderboards of all data sets, one below the other; a metric that a data set lacks is null.
+
+    Behind the metrics the columns of `Evidence`: test clips, and the recordings that they were cut from.
+    Systems that are not computed stand last in each, without rank and numbers; `refused` says why.
+    """
     import polars as pl
 
-    boards = [results.leaderboard(dataset) for dataset in results.datasets]
+    boards = [
+        pl.concat([_judged(results, dataset), _refused(results, dataset)], how="diagonal")
+        for dataset in results.datasets
+    ]
     metrics = [name for name in METRIC_NAMES if any(name in board.columns for board in boards)]
     values = [f"{metric}{end}" for metric in metrics for end in ("", "_low", "_high")]
-    return pl.concat(boards, how="diagonal").select(*IDENTITY, *values, *COUNTS, *TRAITS)
+    return pl.concat(boards, how="diagonal").select(*IDENTITY, *values, *COUNTS, *TRAITS, "refused")
+
+
+def _judged(results: Results, dataset: str) -> pl.DataFrame:
+    """Leaderboard of a data set with what its numbers rest on."""
+    import polars as pl
+
+    rests = asdict(evidence(results, dataset))
+    return results.leaderboard(dataset).with_columns(
+        pl.lit(value).alias(name) for name, value in rests.items()
+    )
+
+
+def _refused(results: Results, dataset: str) -> pl.DataFrame:
+    """One row a system that is not computed."""
+    import polars as pl
+
+    rows = results.refused(dataset).filter(pl.col("machine") == ALL)
+    traits = [results.traits[name] for name in rows["system"]]
+    return rows.drop("machine", "section").with_columns(
+        *(
+            pl.Series(name, [getattr(one, name) for one in traits], dtype=pl.Boolean)
+            for name in Traits.__dataclass_fields__
+        ),
+        pl.lit(results.simulated(dataset)).alias("simulated"),
+    )
 
 
 def csv_text(results: Results) -> str:
@@ -79,7 +114,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
         raise ProductError(path, "does not exist", "Run snakemake to build it.") from None
-    if not rows or not set(IDENTITY) <= set(rows[0]):
+    if not rows or not {*IDENTITY, *COUNTS} <= set(rows[0]):
         raise ProductError(path, "is not a leaderboard", "Delete the file and run snakemake to rebuild it.")
     return [{name: _value(name, text) for name, text in row.items()} for row in rows]
 
@@ -87,14 +122,16 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def _value(name: str, text: str) -> Any:
     if name in TRAITS:
         return text == "true"
-    if name in ("rank", "normal", "anomaly", "units"):
-        return int(text)
-    if name in IDENTITY:
+    if name in ("rank", "units", *RESTS_ON):
+        return int(text) if text else None
+    if name in (*IDENTITY, "refused"):
         return text
     return float(text) if text else None
 
 
 def _block(dataset: str, rows: list[Mapping[str, Any]], limit: int) -> str:
+    refused = [row for row in rows if row.get("refused")]
+    rows = [row for row in rows if not row.get("refused")]
     first = rows[0]
     terms = [name for name in METRIC_NAMES if name != OFFICIAL and first.get(name) is not None]
     names = (
@@ -119,8 +156,8 @@ def _block(dataset: str, rows: list[Mapping[str, Any]], limit: int) -> str:
         ]
         for row in rows[:limit]
     ]
-    fields = Traits.__dataclass_fields__
-    marks = [", ".join(Traits(*(row[name] for name in fields)).labels) for row in rows[:limit]]
+    traits = Traits.__dataclass_fields__
+    marks = [", ".join(Traits(*(row[name] for name in traits)).labels) for row in rows[:limit]]
     if any(marks):
         head.append("note")
         body = [[*row, mark] for row, mark in zip(body, marks, strict=True)]
@@ -133,9 +170,15 @@ def _block(dataset: str, rows: list[Mapping[str, Any]], limit: int) -> str:
         ).rstrip()
         for row in [head, *body]
     ]
-    clips = f"{first['normal']} normal and {first['anomaly']} anomalous test clips"
-    title = f"{dataset}: {count(len(rows), 'system')}, {clips}"
+    rests = Evidence(**{name: first[name] for name in RESTS_ON})
+    title = f"{dataset}: {count(len(rows), 'system')}, {rests.text}"
     notes = [SIMULATED] if first["simulated"] else []
+    notes += [rests.caution] if rests.few else []
     if len(rows) > limit:
         notes.append(f"{len(rows) - limit} more in leaderboard.csv.")
+    for row in refused[:limit]:
+        feature = " ".join(row[name] for name in ("encoder", "layer", "pooling"))
+        notes.append(f"Not computed: {row['system']} on {feature}: {row['refused']}")
+    if len(refused) > limit:
+        notes.append(f"{len(refused) - limit} more that are not computed in leaderboard.csv.")
     return "\n".join([title, "-" * len(title), *lines, *notes])

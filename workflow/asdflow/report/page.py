@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +13,21 @@ from asdflow.foundation.errors import ConfigError
 from asdflow.foundation.files import whole_file
 from asdflow.presentation import words
 from asdflow.presentation.colours import MARKERS, marks, tokens
+from asdflow.presentation.evidence import FEW
 from asdflow.presentation.results import METRIC_NAMES, OFFICIAL, Results, Traits
 from asdflow.presentation.words import SIMULATED
 from asdflow.report import facts, sound
+from asdflow.report.by_recording import Recording, by_recording
 from asdflow.report.drawing import Drawing, inline
 from asdflow.report.leaderboard import csv_text, table
 from asdflow.report.verdict import Verdict, verdict
 
 if TYPE_CHECKING:
+    from asdflow.presentation.results import System
     from asdflow.report.sound import Audio, Machine
 
 SECONDS, LIMIT_MB = 10.0, 8.0
+RECORDINGS = 200  # most that are listed of a data set
 HERE = Path(__file__).parent
 
 HEADINGS = {
@@ -82,7 +86,7 @@ def build(
         raise ConfigError(
             "figures", f"lack the data sets {missing}", "Hand in the figures of every data set."
         )
-    each = int((results.study.get("report") or {}).get("clips", 2))
+    each = int(results.study.report.get("clips", 2))
     if audio is None:
         heard = [name for name in results.datasets if not results.given(name)]
         longest = {name: float(results.clips(name)["duration_s"].max()) for name in heard}
@@ -94,25 +98,26 @@ def build(
     }
     machines, _ = sound.machines(chosen, audio, seconds, int(limit_mb * 1e6))
     pages = [
-        _dataset(results, name, figures[name], machines[name], results.label(featured[name]))
-        for name in results.datasets
+        _dataset(results, name, figures[name], machines[name], featured[name]) for name in results.datasets
     ]
     page = (
         _environment()
         .get_template("page.html.j2")
         .render(
-            title=results.study.get("title") or "Training-free anomalous sound detection",
+            title=results.study.title,
             simulated_sentence=SIMULATED,
             grid=facts.grid(results),
             datasets=pages,
             board=_board(results),
+            cautions=_cautions(pages),
             csv=base64.b64encode(csv_text(results).encode()).decode(),
             entries=facts.entries(results),
             origins=facts.origins(results),
             versions=list(libraries.versions().items()),
             configuration=facts.configuration(results.study),
-            options=results.study["metrics"],
-            coverage=words.coverage(results.study["metrics"]["confidence"]),
+            options=results.study.metrics,
+            coverage=words.coverage(results.study.metrics["confidence"]),
+            few=FEW,
             trait_meaning=TRAIT_MEANING,
             tokens=tokens(),
             shapes=_SHAPES,
@@ -137,10 +142,13 @@ class DatasetPage:
     featured: str
     counts: tuple[facts.ClipCounts, ...]
     oddities: facts.Oddities
+    recordings: tuple[Recording, ...]
+    all_recordings: int
+    of_machine: int
 
 
 def _dataset(
-    results: Results, name: str, files: Mapping[str, str | Path], machines, featured: str
+    results: Results, name: str, files: Mapping[str, str | Path], machines, featured: System
 ) -> DatasetPage:
     number = results.datasets.index(name)
     drawings = tuple(
@@ -150,6 +158,9 @@ def _dataset(
         )
         for index, (figure, path) in enumerate(files.items())
     )
+    recordings = by_recording(results, name, featured)
+    of_machine = max(1, RECORDINGS // len(results.machines(name)))
+    listed = recordings if len(recordings) <= RECORDINGS else _most_anomalous(recordings, of_machine)
     return DatasetPage(
         name,
         results.simulated(name),
@@ -157,17 +168,39 @@ def _dataset(
         verdict(results, name),
         drawings,
         tuple(machines),
-        featured,
+        results.label(featured),
         tuple(facts.clip_counts(results, name)),
         facts.oddities(results, name),
+        tuple(listed),
+        len(recordings),
+        of_machine,
     )
+
+
+def _most_anomalous(recordings: Sequence[Recording], of_machine: int) -> list[Recording]:
+    """The recordings of each machine with the largest mean scores."""
+    chosen: dict[str, list[Recording]] = {}
+    for one in sorted(recordings, key=lambda one: -one.mean):
+        chosen.setdefault(one.machine, []).append(one)
+    kept = {id(one) for several in chosen.values() for one in several[:of_machine]}
+    return [one for one in recordings if id(one) in kept]
+
+
+def _cautions(pages: Sequence[DatasetPage]) -> list[str]:
+    """Each caution about few recordings once, with the data sets that it concerns."""
+    concerned: dict[str, list[str]] = {}
+    for page in pages:
+        if page.verdict.caution:
+            concerned.setdefault(page.verdict.caution, []).append(page.name)
+    everywhere = len(pages) == 1
+    return [text if everywhere else f"{words.listed(names)}: {text}" for text, names in concerned.items()]
 
 
 def _board(results: Results) -> dict[str, Any]:
     """Rows and columns of the table of all systems."""
     rows = table(results).to_dicts()
     metrics = [name for name in METRIC_NAMES if name in rows[0]]
-    ends = [row[OFFICIAL] for row in rows]
+    ends = [row[OFFICIAL] for row in rows if not row["refused"]]
     ends += [row[f"{OFFICIAL}_{end}"] for row in rows if row["units"] for end in ("low", "high")]
     low, high = min(ends), max(ends)
     drawn = marks(results.kinds)
@@ -175,11 +208,11 @@ def _board(results: Results) -> dict[str, Any]:
     for row in rows:
         row["feature"] = results.feature_name(row["encoder"], row["layer"])
         row["labels"] = Traits(*(row[name] for name in Traits.__dataclass_fields__)).labels
-        row["interval"] = words.interval(row)
+        row["interval"] = f"not computed: {row['refused']}" if row["refused"] else words.interval(row)
         row["shape"] = MARKERS.index(drawn[row["system"]].marker)
         row["colour"] = order[row["system"]] % len([name for name in tokens() if name.startswith("system-")])
         row["left"], row["dot"], row["right"] = (
-            round(100 * (row[key] - low) / (high - low or 1.0), 1)
+            None if row[key] is None else round(100 * (row[key] - low) / (high - low or 1.0), 1)
             for key in (f"{OFFICIAL}_low", OFFICIAL, f"{OFFICIAL}_high")
         )
     no_target = all("auc_target" not in results.terms(name) for name in results.datasets)

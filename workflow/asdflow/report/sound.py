@@ -15,6 +15,7 @@ from asdflow.report import spectrogram
 
 if TYPE_CHECKING:
     from asdflow.presentation.results import Results, System
+    from asdflow.products.study import Study
 
 RATE = 16000  # Hz; higher rates are brought down to it, as the encoders do
 PEAK = 0.89  # -1 dB
@@ -25,13 +26,12 @@ Audio = Callable[[str, Mapping[str, Any], int], np.ndarray]
 """`audio(dataset, row of the clips table, rate in Hz) -> (samples,) float32`."""
 
 
-def recordings(study: Mapping[str, Any], base: str | Path, longest_s: Mapping[str, float]) -> Audio:
+def recordings(study: Study, base: str | Path, longest_s: Mapping[str, float]) -> Audio:
     """Reads clips as the encoders heard them: channel, level, noise and length as configured.
 
     Parameters
     ----------
-    study : mapping
-        The checked configuration.
+    study : Study
     base : path
         Working directory, which relative paths of the configuration refer to.
     longest_s : mapping of data set to seconds
@@ -41,7 +41,7 @@ def recordings(study: Mapping[str, Any], base: str | Path, longest_s: Mapping[st
 
     @cache
     def load(dataset: str):
-        built = datasets.build(study["datasets"][dataset])
+        built = datasets.build(study.datasets[dataset])
         return built.loader(dataset, base, longest_s.get(dataset))
 
     return lambda dataset, row, rate: load(dataset)(row, rate)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from asdflow.presentation.words import confidence, count, evidence, interval, percent
+from asdflow.presentation.evidence import evidence, told
+from asdflow.presentation.words import confidence, count, interval, percent, signed
 
 if TYPE_CHECKING:
     from asdflow.metrics import Difference
@@ -20,18 +22,23 @@ class Verdict:
     ----------
     best : str
         Full name of the best system.
-    score, interval : str
+    score, interval, confidence : str
         Percent.
     evidence : str
         What the score rests on.
+    caution : str
+        What few recordings mean for the interval; empty where there are enough.
     sentences : tuple of str
         How it compares with plain nearest neighbour, and cautions.
     systems : int
         Among how many it is the best.
+    level : int
+        Other systems that have the same score.
     against : str
         What it was compared with; empty where nothing could be.
-    resolved : bool
-        Whether it is above that beyond the noise of the test clips.
+    clear : bool
+        Whether it is above that beyond the noise of the test clips and the choice among `systems`, as far
+        as the recordings can tell.
     """
 
     best: str
@@ -39,10 +46,19 @@ class Verdict:
     interval: str
     confidence: str
     evidence: str
+    caution: str
     sentences: tuple[str, ...]
     systems: int
+    level: int
     against: str
-    resolved: bool
+    clear: bool
+
+    @property
+    def place(self) -> str:
+        """The word before the system's name."""
+        if self.systems == 1:
+            return "Only system"
+        return f"Best, level with {count(self.level, 'other')}" if self.level else "Best"
 
 
 def verdict(results: Results, dataset: str) -> Verdict:
@@ -54,38 +70,50 @@ def verdict(results: Results, dataset: str) -> Verdict:
     board = results.leaderboard(dataset)
     row = board.row(0, named=True)
     best = results.systems(dataset)[0]
-    sentences: list[str] = []
-    resolved = False
+    rests = evidence(results, dataset)
+    level = board.filter(board["official"] == row["official"]).height - 1
     other, role = _other(results, dataset, best)
+    sentences: list[str] = []
+    clear = False
     if other is not None and row["units"]:
         found = difference(results, dataset, best, other)
-        resolved = found.low > 0
-        sentences.append(_compared(results, best, other, role, found, confidence(row)))
+        outcome = judged(found, board.height, row["confidence"], rests.few)
+        clear = outcome.clear
+        start = "It is itself plain nearest neighbour. " if best.name == results.plain_neighbour else ""
+        name = f"{other.name}, same encoder and pooling" if best.feature == other.feature else None
+        sentences.append(
+            start + compared(f"{role} ({name or results.label(other)})", found, outcome, confidence(row))
+        )
     elif other is not None:
         sentences.append(
             "The test clips come from too few independent recordings to say how sure any comparison is."
         )
+    if row["units"] and row["official_low"] == row["official_high"]:
+        sentences.append(
+            "Every resample gives it the same score, so its interval has no width: not certainty."
+        )
     labels = results.traits[best.name].labels
     if labels:
         sentences.append(f"Mind that {best.name} is {_said(labels)}.")
-    tied = board.filter(board["official"] == row["official"]).height - 1
-    if tied:
-        sentences.append(f"It shares the first place with {count(tied, 'other system')} of the same score.")
+    if level:
+        sentences.append(f"It shares the first place with {count(level, 'other system')} of the same score.")
     if board.height > 1:
         sentences.append(
             f"The best was picked among {count(board.height, 'system')} on the same test clips, so its score "
-            "and its lead are somewhat too good."
+            f"{'is' if level else 'and its lead are'} somewhat too good."
         )
     return Verdict(
         results.label(best),
         percent(row["official"]),
         interval(row),
         confidence(row),
-        evidence(results, dataset),
+        told(results, dataset),
+        rests.caution,
         tuple(sentences),
         board.height,
+        level,
         role if row["units"] else "",
-        resolved,
+        clear,
     )
 
 
@@ -101,7 +129,7 @@ def difference(results: Results, dataset: str, first: System, second: System) ->
         results.scores(dataset, system).filter(pl.col("split") == "test").sort(keys)
         for system in (first, second)
     )
-    options = results.study["metrics"]
+    options = results.study.metrics
     domains = one["domain"].to_list()
     return paired(
         one["score"].to_numpy(),
@@ -127,25 +155,62 @@ def _other(results: Results, dataset: str, best: System) -> tuple[System | None,
     return (systems[1], "the next best system") if len(systems) > 1 else (None, "")
 
 
-def _compared(
-    results: Results, best: System, other: System, role: str, found: Difference, coverage: str
-) -> str:
-    same = best.feature == other.feature
-    name = f"{other.name}, same encoder and pooling" if same else results.label(other)
-    start = "It is itself plain nearest neighbour. " if best.name == results.plain_neighbour else ""
+@dataclass(frozen=True)
+class Outcome:
+    """What a paired difference of the best of several systems says.
+
+    Attributes
+    ----------
+    above : bool
+        Its interval lies above 0.
+    low : float
+        Lower end once the choice of the first system among all is allowed for.
+    systems : int
+        How many these were.
+    few : bool
+        The interval rests on too few recordings.
+    """
+
+    above: bool
+    low: float
+    systems: int
+    few: bool
+
+    @property
+    def clear(self) -> bool:
+        """Above 0 on every count."""
+        return self.above and self.low > 0 and not self.few
+
+
+def judged(found: Difference, systems: int, coverage: float, few: bool) -> Outcome:
+    """Allow for the choice: the lower half of the interval grows as a normal one's from 1 - a to 1 - a / m.
+
+    m = systems - 1 comparisons could have been the one that is reported (Dunn 1961, known as Bonferroni).
+    """
+    normal = NormalDist()
+    tail = (1.0 - coverage) / 2.0
+    wider = normal.inv_cdf(1.0 - tail / max(1, systems - 1)) / normal.inv_cdf(1.0 - tail)
+    return Outcome(found.low > 0, found.value - wider * (found.value - found.low), systems, few)
+
+
+def compared(other: str, found: Difference, outcome: Outcome, coverage: str) -> str:
+    """Sentence on the best system against another one."""
     if found.low == found.value == found.high == 0:
-        return f"{start}It does not differ from {role} ({name}): both have the same score in every resample."
-    ends = f"{100 * found.low:+.1f} to {100 * found.high:+.1f}".replace("-", "−")
-    outcome = (
-        "beyond the noise of the test clips"
-        if found.low > 0
-        else "within the noise of the test clips: the two cannot be told apart"
-    )
-    lead = f"{abs(100 * found.value):.1f} points {'above' if found.value >= 0 else 'below'}"
-    return (
-        f"{start}It lies {lead} {role} ({name}); the {coverage} interval of the paired difference is "
-        f"{ends}, {outcome}."
-    )
+        return f"It does not differ from {other}: both have the same score in every resample."
+    points = f"{abs(100 * found.value):.1f}"
+    lead = f"lies {points} points {'above' if found.value > 0 else 'below'}"
+    lead = "is level with" if points == "0.0" else lead
+    ends = f"{signed(found.low)} to {signed(found.high)}"
+    says = f"It {lead} {other}; the {coverage} interval of the paired difference is {ends}, "
+    if not outcome.above:
+        return f"{says}within the noise of the test clips: the two cannot be told apart."
+    if outcome.few:
+        return f"{says}above 0, but it rests on too few recordings to be relied on."
+    choice = f"the choice among {count(outcome.systems, 'system')}"
+    if not outcome.clear:
+        return f"{says}above 0, but no longer so ({signed(outcome.low)}) when {choice} is allowed for."
+    also = f", also when {choice} is allowed for ({signed(outcome.low)})" if outcome.systems > 2 else ""
+    return f"{says}beyond the noise of the test clips{also}."
 
 
 def _said(labels: tuple[str, ...]) -> str:

@@ -14,8 +14,10 @@ from asdflow.pipeline.build import fusion as build_fusion
 KEYS = ("machine", "section", "split", "clip")
 
 
-def fuse_columns(scores: Mapping[str, pa.Table], fusion: Mapping[str, Any]) -> dict[str, Any]:
+def fuse_columns(scores: Mapping[str, pa.Table], fusion: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Columns of schema "scores" of the fused system.
+
+    Where a detector has no scores in a section, the fusion has none either, and says which and why.
 
     Parameters
     ----------
@@ -23,6 +25,8 @@ def fuse_columns(scores: Mapping[str, pa.Table], fusion: Mapping[str, Any]) -> d
         Any number of machines, with the same rows.
     fusion : mapping
         Specification of the fusion.
+    name : str
+        Entry of the configuration.
 
     Notes
     -----
@@ -40,13 +44,33 @@ def fuse_columns(scores: Mapping[str, pa.Table], fusion: Mapping[str, Any]) -> d
     unit = np.array([number[part] for part in parts])
     train = np.array(first.column("split").to_pylist(), dtype=object) == "train"
     domains = np.array(tables[0].column("domain").to_pylist(), dtype=object)
-    values = np.stack([table.column("score").to_numpy() for table in tables])
-    fused = np.empty(len(train))
+    values = np.stack([table.column("score").to_numpy() for table in tables])  # NaN where refused
+    refused = _refused(scores)
+    fused = np.zeros(len(train))
     rule = build_fusion(fusion)
     for place in number.values():
+        if refused[unit == place].any():
+            reason = next(filter(None, refused[unit == place]))
+            refused[unit == place] = reason
+            continue
         bank, test = (unit == place) & train, (unit == place) & ~train
         known = domains[bank]
         domain = None if None in set(known) else (known == "target").astype(np.int64)
         fused[bank] = rule.combine(values[:, bank], values[:, bank], domain)
         fused[test] = rule.combine(values[:, test], values[:, bank], domain)
-    return {name: tables[0].column(name) for name in tables[0].column_names} | {"score": fused}
+    columns = {key: tables[0].column(key) for key in tables[0].column_names}
+    return columns | {
+        "detector": [name] * len(train),
+        "score": pa.array(fused, mask=np.array([reason is not None for reason in refused], dtype=bool)),
+        "refused": refused.tolist(),
+    }
+
+
+def _refused(scores: Mapping[str, pa.Table]) -> np.ndarray:
+    """(clips,) object: which detector has no score and why; None where all have one."""
+    found = None
+    for name in sorted(scores):
+        reasons = scores[name].column("refused").to_pylist()
+        named = np.array([reason and f"needs {name}: {reason}" for reason in reasons], dtype=object)
+        found = named if found is None else np.where(np.equal(found, None), named, found)
+    return found

@@ -33,13 +33,15 @@ def metric_columns(
     rounds, confidence : bootstrap rounds and coverage of the intervals
     measure : official score of the data set's own year; its rows stand beside those of "official"
 
-    Machines of which no test clip has a label are left out, and a line says so.
+    Machines of which no test clip has a label are left out, and a line says so. A system that was refused in
+    some section has no values, since they would not compare with those of the others: its rows say why, one
+    for each such section and one for all.
 
     Raises
     ------
     DataError
-        No machine has labels, or one has them for some of its test clips only; or two systems do not score
-        the same clips.
+        No machine has labels, or one has them for some of its test clips only; two systems do not score the
+        same clips; or every system was refused.
     """
     tests = {system: _test_rows(table) for system, table in scores.items()}
     first = next(iter(tests.values()))
@@ -50,11 +52,20 @@ def metric_columns(
     keep = pc.is_in(first.column("machine"), pa.array(judged))
     tests = {system: table.filter(keep) for system, table in tests.items()}
     first = first.filter(keep)
+    refused = {system: _reasons(table) for system, table in tests.items()}
+    tests = {system: table for system, table in tests.items() if not refused[system]}
+    if not tests:
+        (machine, section), reason = next(iter(next(iter(refused.values())).items()))
+        where = f"data set {names['dataset']}, machine {machine}, section {section}"
+        raise DataError(where, f"no system has scores; the first says {reason!r}", "Choose other detectors.")
     columns = _evaluated(tests, first, names["dataset"], rounds, confidence, OFFICIAL.name)
     if measure != OFFICIAL.name:
         columns = _joined(
             columns, _evaluated(tests, first, names["dataset"], rounds, confidence, measure), measure
         )
+    columns["refused"] = [None] * len(columns["system"])
+    for system, reasons in refused.items():
+        _add_refused(columns, system, reasons, confidence)
     count = len(columns["system"])
     return (
         {name: [value] * count for name, value in names.items()}
@@ -89,6 +100,29 @@ def _joined(columns: Mapping[str, list], more: Mapping[str, list], metric: str) 
         *(row for row in zip(*more.values(), strict=True) if row[list(more).index("metric")] == metric),
     ]
     return dict(zip(columns, map(list, zip(*sorted(rows), strict=True)), strict=True))
+
+
+def _reasons(tests: pa.Table) -> dict[tuple[str, str], str]:
+    """Why a system has no scores, by machine and section."""
+    rows = zip(*(tests.column(name).to_pylist() for name in ("machine", "section", "refused")), strict=True)
+    return {(machine, section): reason for machine, section, reason in rows if reason is not None}
+
+
+def _add_refused(
+    columns: dict[str, list], system: str, reasons: Mapping[tuple[str, str], str], confidence: float
+) -> None:
+    """Append the rows of a system that has no values: one a section that refused, and one for all."""
+    if not reasons:
+        return
+    (machine, section), reason = next(iter(reasons.items()))
+    others = len(reasons) - 1
+    more = f"; {others} more section{'s' * (others > 1)}" if others else ""
+    whole = {("all", "all"): f"machine {machine}, section {section}{more}: {reason}"}
+    for (machine, section), reason in (dict(reasons) | whole).items():
+        row = {"system": system, "machine": machine, "section": section, "metric": OFFICIAL.name}
+        row |= {"confidence": confidence, "normal": 0, "anomaly": 0, "units": 0, "refused": reason}
+        for name, values in columns.items():
+            values.append(row.get(name))
 
 
 def _judged_machines(tests: pa.Table, dataset: str) -> list[str]:

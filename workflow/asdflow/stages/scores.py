@@ -1,15 +1,14 @@
-"""Embeddings to scores, detectors over every section of a machine; the distances that they share."""
+"""Embeddings to scores: detectors over every section of a machine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from asdflow.foundation.errors import AsdflowError, DataError
-from asdflow.geometry.distances import pairwise
 from asdflow.pipeline.build import detector as build_detector
 from asdflow.pipeline.detector import Fits
 from asdflow.products import tables
@@ -17,31 +16,16 @@ from asdflow.references.bank import Bank, Queries
 from asdflow.stages.sections import Section, embedding_parts, sections
 
 
-def distance_columns(embeddings: pa.Table, metric: str) -> dict[str, Any]:
-    """Columns of schema "distances": from every train and test clip to the bank of its section.
-
-    The bank's order is that of its clips, sorted.
-    """
-    parts = []
-    for section in sections(embeddings):
-        bank, test = embedding_parts(embeddings, section)
-        rows = np.concatenate([section.train, section.test])
-        values = np.concatenate([pairwise(bank, None, metric), pairwise(test, bank, metric)])
-        parts.append((rows, tables.vectors(values, pa.large_list(pa.float64()))))
-    rows = np.concatenate([rows for rows, _ in parts])
-    taken = embeddings.select(["machine", "section", "clip", "split"]).take(pa.array(rows))
-    return {name: taken.column(name) for name in taken.column_names} | {
-        "values": pa.chunked_array([values for _, values in parts])
-    }
-
-
 def score_columns(
     clips: pa.Table,
     embeddings: pa.Table,
     detectors: Mapping[str, Mapping[str, Any]],
     distances: Mapping[str, pa.Table],
-) -> dict[str, dict[str, Any]]:
-    """Columns of schema "scores" of every detector: test scores, and leave-one-out self-scores of the bank.
+) -> dict[str, Any]:
+    """Columns of schema "scores": test scores, and leave-one-out self-scores of the bank, of every detector.
+
+    A detector that cannot work with the data of a section has no scores there, and `refused` says why; the
+    others are not concerned.
 
     Parameters
     ----------
@@ -53,17 +37,31 @@ def score_columns(
 
     Raises
     ------
-    AsdflowError
-        As the detector does, with machine, section and the detector's name in front.
+    DataError
+        A section has no train or no test clips, or domains on some train clips only.
     """
-    rows: list[np.ndarray] = []
-    scores: dict[str, list[np.ndarray]] = {name: [] for name in detectors}
+    found: list[Section] = []
+    scores: dict[str, list[np.ndarray | str]] = {name: [] for name in detectors}
     for section in sections(embeddings):
-        rows += [section.train, section.test]
-        for name, parts in _of_section(clips, embeddings, section, detectors, distances).items():
-            scores[name] += parts
+        found.append(section)
+        for name, score in _of_section(clips, embeddings, section, detectors, distances).items():
+            scores[name].append(score)
+    rows = [np.concatenate([section.train, section.test]) for section in found]
     described = _with_labels(clips, embeddings.take(pa.array(np.concatenate(rows))))
-    return {name: described | {"score": _finite(name, parts)} for name, parts in scores.items()}
+    return {key: pa.concat_arrays(column.chunks * len(detectors)) for key, column in described.items()} | {
+        "detector": [name for name in detectors for each in rows for _ in each],
+        "score": pa.concat_arrays(
+            pa.nulls(len(each), pa.float64()) if isinstance(score, str) else pa.array(score)
+            for name in detectors
+            for each, score in zip(rows, scores[name], strict=True)
+        ),
+        "refused": [
+            score if isinstance(score, str) else None
+            for name in detectors
+            for each, score in zip(rows, scores[name], strict=True)
+            for _ in each
+        ],
+    }
 
 
 def _of_section(
@@ -72,34 +70,19 @@ def _of_section(
     section: Section,
     detectors: Mapping[str, Mapping[str, Any]],
     distances: Mapping[str, pa.Table],
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Self-scores of the bank and scores of the test clips, by detector."""
+) -> dict[str, np.ndarray | str]:
+    """(N + M,) self-scores of the bank and scores of the test clips, by detector; or why there are none."""
     bank, queries = _shared(clips, embeddings, section, distances)
-    fits, scores = Fits(bank), {}
+    fits = Fits(bank)
+    scores: dict[str, np.ndarray | str] = {}
     for name, spec in detectors.items():
         try:
             fitted = build_detector(spec).fit(fits)
-            scores[name] = fitted.self_scores(), fitted.score_samples(queries)
+            scores[name] = _finite(fitted.self_scores(), fitted.score_samples(queries))
         except AsdflowError as error:
-            where = f"machine {section.machine}, section {section.name}, {name}: {error.where}"
-            raise type(error)(where, error.what, error.remedy) from None
+            scores[name] = " ".join(str(error).split())  # one line
+            print(f"machine {section.machine}, section {section.name}, {name} is not computed: {error}")
     return scores
-
-
-def read_systems(files: Sequence[str], systems: Sequence[str]) -> dict[str, pa.Table]:
-    """One table of schema "scores" for each system, from its files.
-
-    Parameters
-    ----------
-    files : paths
-        Products of schema "scores".
-    systems : names
-        Of each file; a name may stand for several files, e.g. one a machine.
-    """
-    found: dict[str, list[pa.Table]] = {}
-    for file, system in zip(files, systems, strict=True):
-        found.setdefault(system, []).append(tables.read(file, "scores"))
-    return {system: pa.concat_tables(parts) for system, parts in found.items()}
 
 
 def _with_labels(clips: pa.Table, rows: pa.Table) -> dict[str, Any]:
@@ -123,13 +106,13 @@ def _shared(
     return bank, Queries(of_test, bank, {metric: known[1] for metric, known in parts.items()})
 
 
-def _finite(name: str, parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Scores of all sections. Raises DataError unless they are finite."""
+def _finite(*parts: np.ndarray) -> np.ndarray:
+    """The parts in a row. Raises DataError unless they are finite."""
     score = np.concatenate(parts)
     if not np.isfinite(score).all():
         raise DataError(
-            f"detector {name}",
-            f"gives {int((~np.isfinite(score)).sum())} scores that are not finite",
+            "scores",
+            f"{int((~np.isfinite(score)).sum())} of {len(score)} are not finite",
             "Report the data that cause it; every detector must give finite scores.",
         )
     return score

@@ -12,9 +12,10 @@ from asdflow.clips.rows import SILENT
 from asdflow.foundation.errors import together
 
 
-def longest_s(tables: Iterable[pa.Table]) -> float:
-    """Longest clip of several clips tables, seconds: what `length: tile_max` fills."""
-    return max(max(table.column("duration_s").to_pylist(), default=0.0) for table in tables)
+def longest_s(tables: Iterable[pa.Table]) -> float | None:
+    """Longest clip of several clips tables, seconds: what `length: tile_max` fills; None without tables."""
+    longest = [max(table.column("duration_s").to_pylist(), default=0.0) for table in tables]
+    return max(longest, default=None)
 
 
 def require_usable(

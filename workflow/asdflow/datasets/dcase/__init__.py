@@ -7,20 +7,20 @@ datasets:
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from asdflow.clips.rows import ClipRow
-from asdflow.datasets import register
+from asdflow.datasets import build, register
 from asdflow.datasets.base import Recordings
 from asdflow.datasets.dcase.entries import SUBSETS
 from asdflow.datasets.dcase.registry import Archive, load
 from asdflow.download import Policy
-from asdflow.foundation.errors import ConfigError
+from asdflow.foundation.errors import ConfigError, nearest
 from asdflow.foundation.names import require_path
 
 Subset = Literal["development", "evaluation"]
@@ -71,12 +71,10 @@ class Dcase(Recordings):
         known = self._known_machines()
         for machine in self.machines or ():
             if machine not in known:
-                near = difflib.get_close_matches(machine, known, n=1, cutoff=0.5)
-                hint = f"Did you mean {near[0]!r}? " if near else ""
                 raise ConfigError(
                     f"dataset of kind 'dcase', machine {machine!r}",
                     f"is not in {' or '.join(self.subsets)} of {self.year}",
-                    f"{hint}Known: {', '.join(known)}.",
+                    nearest(machine, known),
                 )
 
     def _known_machines(self) -> list[str]:
@@ -117,8 +115,13 @@ class Dcase(Recordings):
         return Path(base) / self.store / f"dcase{self.year}"
 
     def source_files(self, name: str, base: Path, machine: str) -> list[str]:
-        """Empty: the clips table depends on `manifests` and `label_files`, which rules make."""
-        return []
+        """The user's own lists of labels, where they are given; archives are the business of `obtain`."""
+        return self.label_files(base) if self.labels else []
+
+    def made_files(self, name: str, machine: str) -> list[str]:
+        """Manifests of the archives, and the published list of labels."""
+        published = self.label_list()
+        return self.manifests(machine) + ([published] if published else [])
 
     def clip_rows(self, name: str, base: Path, machine: str) -> list[ClipRow]:
         """Clips of a machine, counted against the registry, with the labels of evaluation clips."""
@@ -202,4 +205,18 @@ class Dcase(Recordings):
         return fetch_labels(load(), self.year, Path(base) / labels, policy) if labels else None
 
 
-__all__ = ["SUBSETS", "Dcase"]
+def of_store(entries: Mapping[str, Mapping[str, Any]], store: str, year: str | int) -> Dcase:
+    """Data set that fills a store with a year, whatever its entry is called.
+
+    Several entries of a configuration may share a store; all of their machines and subsets are asked of this
+    one. Raises ConfigError where no entry fills it.
+    """
+    shared = ("year", "data_dir", "keep_zip", "store")
+    for spec in entries.values():
+        kind = spec.get("kind", spec.get("name"))
+        if kind == "dcase" and spec["year"] == int(year) and spec.get("store", "data") == store:
+            return build({"kind": kind} | {key: spec[key] for key in shared if key in spec})
+    raise ConfigError(f"{store}/dcase{year}", "belongs to no data set of the study", "Name it in `datasets`.")
+
+
+__all__ = ["SUBSETS", "Dcase", "of_store"]

@@ -22,6 +22,7 @@ from asdflow.datasets.factory import _clips, _writing
 from asdflow.datasets.factory._physics import RATE
 from asdflow.datasets.factory._synthesis import operating, waveform
 from asdflow.foundation.errors import ConfigError
+from asdflow.products import layout
 
 Machine = Literal["bearing", "fan", "gearbox", "slider", "valve"]
 Severity = Annotated[float, Field(ge=0, le=1.5)]
@@ -82,11 +83,15 @@ class Factory(Recordings):
 
     def root(self, name: str, base: Path) -> Path:
         """Folder where the simulated machines are written."""
-        return Path(base) / "results" / "data" / name
+        return Path(base, layout.path("recordings", dataset=name, machine="any")).parent
 
     def source_files(self, name: str, base: Path, machine: str) -> list[str]:
         """None: the sounds are computed."""
         return []
+
+    def made_files(self, name: str, machine: str) -> list[str]:
+        """The folder of the machine."""
+        return [layout.path("recordings", dataset=name, machine=machine)]
 
     def clip_rows(self, name: str, base: Path, machine: str) -> list[ClipRow]:
         """Clips of a machine, known before they are computed."""

@@ -1,32 +1,31 @@
 """Encoder features of every frame."""
 
-from asdflow.plan.extraction import ExtractionPlan
-
-extraction = ExtractionPlan(study)
+# Kept, or removed once every pooling has read them.
+kept = (lambda file: file) if study.extraction["keep_frames"] else temp
 
 
 rule frames_of_machine:
     """Frozen features of every clip of a machine: time x bands x channels, for each chosen layer."""
     input:
         recordings=plan.recordings,
-        clips="results/clips/{dataset}/{machine}.parquet",
+        clips=rules.clips.output[0],
         lengths=plan.lengths,
         checkpoints=plan.checkpoints,
         noise=plan.noise,
     output:
-        "results/frames/{dataset}/{encoder}/{machine}.parquet",
+        kept(layout.path("frames")),
     log:
-        "results/logs/frames/{dataset}/{encoder}/{machine}.log",
+        layout.log("frames"),
     benchmark:
-        "results/benchmarks/frames/{dataset}/{encoder}/{machine}.tsv"
+        layout.benchmark("frames")
     wildcard_constraints:
-        encoder=extraction.whole,
+        encoder=plan.whole,
     conda:
         "../envs/asdflow.yaml"
     threads: 1
     resources:
-        mem_mb=extraction.mem_mb,
-        gpu=extraction.gpu,
+        mem_mb=plan.mem_mb,
+        gpu=plan.gpu,
     params:
         data=plan.data_spec,
         sound=plan.sound_spec,
@@ -39,13 +38,13 @@ rule frames_of_machine:
 
 use rule frames_of_machine as frames_of_shard with:
     output:
-        temp("results/shards/{dataset}/{encoder}/{machine}/{shard}-of-{shards}.parquet"),
+        temp(layout.path("shards")),
     log:
-        "results/logs/shards/{dataset}/{encoder}/{machine}/{shard}-of-{shards}.log",
+        layout.log("shards"),
     benchmark:
-        "results/benchmarks/shards/{dataset}/{encoder}/{machine}/{shard}-of-{shards}.tsv"
+        layout.benchmark("shards")
     wildcard_constraints:
-        encoder=extraction.split,
+        encoder=plan.split,
         shard=r"\d+",
         shards=r"\d+",
 
@@ -53,13 +52,13 @@ use rule frames_of_machine as frames_of_shard with:
 rule join_frames:
     """Frames of all shards of a machine, in order: the bytes of one extraction of all clips."""
     input:
-        extraction.parts,
+        plan.shards,
     output:
-        "results/frames/{dataset}/{encoder}/{machine}.parquet",
+        kept(layout.path("frames")),
     log:
-        "results/logs/frames/{dataset}/{encoder}/{machine}.log",
+        layout.log("frames"),
     wildcard_constraints:
-        encoder=extraction.split,
+        encoder=plan.split,
     conda:
         "../envs/asdflow.yaml"
     threads: 1

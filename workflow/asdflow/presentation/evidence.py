@@ -1,0 +1,111 @@
+"""What the numbers of a data set rest on: its test clips, and the recordings that they were cut from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asdflow.presentation.words import count, grouped
+
+if TYPE_CHECKING:
+    from asdflow.presentation.results import Results
+
+FEW = 10  # recordings of a stratum; over fewer an interval is too short (docs/metrics.md)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Labelled test clips of a data set and the recordings that they were cut from.
+
+    Attributes
+    ----------
+    normal, anomaly : int
+        Clips.
+    recordings : int
+        Recordings of all these clips; those of two machines are never the same.
+    normal_recordings, anomaly_recordings : int
+        Recordings with a normal, with an anomalous clip. One that runs from normal to anomalous is in both.
+    fewest_recordings : int
+        Recordings of the smallest stratum: those of one machine that cover the same sections, domains and
+        labels, which the bootstrap draws among themselves (`asdflow.metrics.resampling.Units`).
+    """
+
+    normal: int
+    anomaly: int
+    recordings: int
+    normal_recordings: int
+    anomaly_recordings: int
+    fewest_recordings: int
+
+    @property
+    def cut(self) -> bool:
+        """Whether some recording gave several clips."""
+        return self.recordings < self.normal + self.anomaly
+
+    @property
+    def few(self) -> bool:
+        """Whether there are too few recordings for an interval to be as wide as it should be."""
+        return self.fewest_recordings < FEW
+
+    @property
+    def text(self) -> str:
+        """For example "40 normal and 70 anomalous test clips of 22 recordings (8 normal, 14 anomalous)"."""
+        clips = f"{grouped(self.normal)} normal and {count(self.anomaly, 'anomalous test clip')}"
+        if not self.cut:
+            return f"{clips}, each a recording of its own"
+        normal, anomaly = grouped(self.normal_recordings), grouped(self.anomaly_recordings)
+        of = f"{clips} of {count(self.recordings, 'recording')}"
+        if self.normal_recordings + self.anomaly_recordings == self.recordings:
+            return f"{of} ({normal} normal, {anomaly} anomalous)"
+        return f"{of} ({normal} with normal clips, {anomaly} with anomalous ones)"
+
+    @property
+    def caution(self) -> str:
+        """What so few recordings mean for every interval; empty where there are enough."""
+        if not self.few:
+            return ""
+        if self.fewest_recordings == 1:
+            return (
+                "Few recordings: all clips of some machine, domain and label come from a single one, whose "
+                "variation is unknown and not in the intervals: these are too short (docs/metrics.md)."
+            )
+        return (
+            f"Few recordings: some machine, domain and label has only {self.fewest_recordings}, and "
+            f"intervals over fewer than {FEW} are too short (docs/metrics.md)."
+        )
+
+
+def evidence(results: Results, dataset: str) -> Evidence:
+    """Counted in the clips tables of the machines that have metrics."""
+    import polars as pl
+
+    test = results.clips(dataset).filter(pl.col("split") == "test", pl.col("label").is_not_null())
+    return counted(test.select("machine", "recording", "section", "domain", "label").iter_rows())
+
+
+def counted(clips: Iterable[tuple[str, str, str, str | None, str]]) -> Evidence:
+    """`Evidence` of clips, each (machine, recording, section, domain, label)."""
+    labels: Counter[str] = Counter()
+    cells: dict[tuple[str, str], set[tuple]] = {}
+    for machine, recording, section, domain, label in clips:
+        labels[label] += 1
+        cells.setdefault((machine, recording), set()).add((section, domain, label))
+    strata = Counter((machine, frozenset(covered)) for (machine, _), covered in cells.items())
+    normal, anomaly = (
+        sum(any(one == label for _, _, one in covered) for covered in cells.values())
+        for label in ("normal", "anomaly")
+    )
+    fewest = min(strata.values(), default=0)
+    return Evidence(labels["normal"], labels["anomaly"], len(cells), normal, anomaly, fewest)
+
+
+def told(results: Results, dataset: str) -> str:
+    """What stands behind the overall numbers, e.g. "5 machines, 400 normal and ..."."""
+    return f"{count(len(results.machines(dataset)), 'machine')}, {evidence(results, dataset).text}"
+
+
+def cautioned(results: Results, dataset: str, *notes: str) -> str:
+    """Notes of a picture that shows intervals, with the caution about few recordings behind them."""
+    return " ".join(filter(None, (*notes, evidence(results, dataset).caution)))

@@ -1,0 +1,141 @@
+"""Where each product lies, and which products a study has: the one place that knows a path under results/."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from asdflow.products.study import GIVEN, Study
+
+RESULTS = "results"
+_FEATURE = "{dataset}/{encoder}/{layer}/{pooling}"
+#: Product to its place below the folder of results; what stands in braces are the axes that it depends on.
+PLACES = {
+    "recordings": "data/{dataset}/{machine}",
+    "clips": "clips/{dataset}/{machine}.parquet",
+    "shards": "shards/{dataset}/{encoder}/{machine}/{shard}-of-{shards}.parquet",
+    "frames": "frames/{dataset}/{encoder}/{machine}.parquet",
+    "embeddings": f"embeddings/{_FEATURE}/{{machine}}.parquet",
+    "distances": f"distances/{_FEATURE}/{{metric}}/{{machine}}.parquet",
+    "scores": f"scores/{_FEATURE}/{{backend}}/{{machine}}.parquet",
+    "fusion": f"fusion/{_FEATURE}/{{fusion}}.parquet",
+    "metrics": f"metrics/{_FEATURE}.parquet",
+    "figures": "figures/{dataset}/{figure}.svg",
+    "leaderboard": "leaderboard.csv",
+    "report": "report.html",
+}
+
+Chosen = str | Collection[str]
+
+
+def path(product: str, folder: str | Path = RESULTS, **names: str) -> str:
+    """Path of a product.
+
+    Parameters
+    ----------
+    product : str
+        Key of `PLACES`.
+    folder : path
+        The folder of results.
+    names : str
+        Values of its axes, e.g. `dataset="mine"`; one that is left out stays in braces, a wildcard of a rule.
+    """
+    return f"{folder}/{_filled(PLACES[product], names)}"
+
+
+def log(name: str, **names: str) -> str:
+    """Path of a log: of a product, or of any other name, which may hold wildcards."""
+    return f"{RESULTS}/logs/{_stem(name, names)}.log"
+
+
+def benchmark(name: str, **names: str) -> str:
+    """Path of the run times of a product, or of any other name."""
+    return f"{RESULTS}/benchmarks/{_stem(name, names)}.tsv"
+
+
+class Grid:
+    """The products of a study.
+
+    Parameters
+    ----------
+    study : Study
+    machines : mapping of data set to its machines, optional
+        Needed for products that are made for each machine.
+    """
+
+    def __init__(self, study: Study, machines: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.study, self.machines = study, machines or {}
+
+    def features(self, dataset: str) -> Iterator[dict[str, str]]:
+        """Every (encoder, layer, pooling) of a data set, in the order of the configuration."""
+        if given := self.study.given.get(dataset):
+            for encoder in given:
+                yield {"encoder": encoder, "layer": GIVEN, "pooling": GIVEN}
+            return
+        for encoder, layers in self.study.layers.items():
+            for layer in layers:
+                for pooling in self.study.poolings:
+                    yield {"encoder": encoder, "layer": layer, "pooling": pooling}
+
+    def cells(self, product: str, **chosen: Chosen) -> Iterator[dict[str, str]]:
+        """Names of the axes of every product of a kind.
+
+        Parameters
+        ----------
+        product : str
+            Key of `PLACES`.
+        chosen : str or collection of str
+            Only these data sets, encoders, machines, ...; axes that the product does not have are no matter.
+            The axis `metric`, which the study alone does not settle, must be among them.
+        """
+        axes = re.findall(r"\w+(?=})", PLACES[product])
+        for dataset in self.study.datasets if "dataset" in axes else [""]:
+            cells = [{"dataset": dataset} if dataset else {}]
+            cells = [cell for cell in cells if _fits(cell, chosen)]
+            for values in self._axes(dataset, axes, chosen) if cells else ():
+                values = [one for one in values if _fits(one, chosen)]
+                cells = [cell | one for cell in cells for one in values]
+            yield from cells
+
+    def files(self, product: str, **chosen: Chosen) -> list[str]:
+        """Paths of `cells`."""
+        return [path(product, **cell) for cell in self.cells(product, **chosen)]
+
+    def _axes(
+        self, dataset: str, axes: Sequence[str], chosen: Mapping[str, Chosen]
+    ) -> Iterator[list[dict[str, str]]]:
+        """Values of the axes but `dataset`: of one, or of several that go together."""
+        if "layer" in axes:
+            yield list(self.features(dataset))
+        elif "encoder" in axes:
+            heard = not self.study.given.get(dataset)
+            yield [{"encoder": name} for name in self.study.encoders if heard]
+        known = {
+            "metric": [chosen["metric"]]
+            if isinstance(chosen.get("metric"), str)
+            else chosen.get("metric", ()),
+            "backend": self.study.backends,
+            "machine": self.machines.get(dataset, ()),
+            "fusion": self.study.fusions,
+            "figure": self.study.figures,
+        }
+        for axis in axes:
+            if axis in known:
+                yield [{axis: name} for name in known[axis]]
+
+
+def _fits(names: Mapping[str, str], chosen: Mapping[str, Chosen]) -> bool:
+    """Whether every axis has a value that was chosen, or no choice."""
+    wanted = ((name, chosen[axis]) for axis, name in names.items() if axis in chosen)
+    return all(name == one if isinstance(one, str) else name in one for name, one in wanted)
+
+
+def _filled(place: str, names: Mapping[str, Any]) -> str:
+    return re.sub(r"{(\w+)}", lambda axis: str(names.get(axis[1], axis[0])), place)
+
+
+def _stem(name: str, names: Mapping[str, str]) -> str:
+    place = _filled(PLACES.get(name, name), names)
+    return re.sub(r"\.(parquet|svg|csv|html)$", "", place)
