@@ -18,7 +18,11 @@ files = workflow.overwrite_configfiles or [
 ]
 
 try:
-    require_path(workflow.basedir, "the folder of the Snakefile", "Move the clone to a folder without them.")
+    require_path(
+        workflow.basedir,
+        "the folder of the Snakefile",
+        "Move the clone to a folder without them.",
+    )
     written = reading.read(files, workflow.config_settings.config_args)
     study = load(written, files)
     plan = Plan(study, Path.cwd())

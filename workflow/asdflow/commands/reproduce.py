@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,23 +53,6 @@ def compare(first: str | Path, second: str | Path) -> Comparison:
         only_first=sorted(one.keys() - two.keys()),
         only_second=sorted(two.keys() - one.keys()),
     )
-
-
-def build_twice(configfile: str | Path, folder: Path) -> tuple[Path, Path]:
-    """Results of a study built with one core and with all, below a folder. Ends with Snakemake's code."""
-    builds = {"one": "1", "all": "all"}
-    weights = Path(os.environ.get("ASDFLOW_CHECKPOINTS", "resources/checkpoints")).resolve()
-    for name, cores in builds.items():
-        print(f"Building with --cores {cores} in {folder / name}", flush=True)
-        command = ["snakemake", "--cores", cores, "--nolock", "--directory", str(folder / name)]
-        command += ["--snakefile", "Snakefile", f"--configfile={configfile}", "all"]
-        outcome = subprocess.run(
-            [sys.executable, "-m", *command], env=os.environ | {"ASDFLOW_CHECKPOINTS": str(weights)}
-        )
-        if outcome.returncode:
-            sys.exit(outcome.returncode)
-    first, second = (folder / name / "results" for name in builds)
-    return first, second
 
 
 def metric_rows(results: str | Path) -> dict[tuple[str, ...], float]:

@@ -20,11 +20,11 @@ class Exported:
 
     Attributes
     ----------
-    systems : folder of a system to what was written there
+    written : folder of a system to its files and thresholds
     refused : folder of a system that some section has no scores of, to the reason; it is not written
     """
 
-    systems: Mapping[Path, Written]
+    written: Mapping[Path, Written]
     refused: Mapping[Path, str]
 
 
