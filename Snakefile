@@ -35,7 +35,10 @@ wildcard_constraints:
 
 onstart:
     try:
-        require_hosts(plan, [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()])
+        require_hosts(
+            plan,
+            [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()],
+        )
         remember(config)
     except AsdflowError as error:
         raise WorkflowError(str(error)) from None

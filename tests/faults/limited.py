@@ -54,6 +54,7 @@ def frames(name: str, large: bool) -> SimpleNamespace:
             data={key: value for key, value in spec.items() if key not in data.later},
             sound={key: spec.get(key) for key in ("audio", "noise")},
             encoder={"name": "logmel"},
+            root=name,
         ),
         wildcards=Names(dataset="own", encoder="logmel", machine="fan"),
         input=Files(clips=clips, lengths=[]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from asdflow.checkpoints.models import model_files
 from asdflow.encoders.eat import checkpoint as eat
 from asdflow.encoders.huggingface._configuration import read_geometry
 from asdflow.foundation.documents import parse_json
-from tiny_encoders import eat_fairseq_content, eat_hugging_face
+from tiny_encoders import EAT_CONFIG, eat_fairseq_content, eat_hugging_face
 from tiny_huggingface import model_folder
 
 PARTS = ("model-1.safetensors", "model-2.safetensors")
@@ -54,7 +55,9 @@ def eat_files(folder: Path) -> list[bytes]:
 
 def eat_hub_files(folder: Path) -> list[bytes]:
     """Safetensors without a configuration beside it: sizes are those of the tensors."""
-    return [eat_hugging_face(folder / f"{tuned}", tuned).read_bytes() for tuned in (False, True)]
+    config = replace(EAT_CONFIG, width=64, heads=1)
+    found = [eat_hugging_face(folder / f"{tuned}", tuned, config).read_bytes() for tuned in (False, True)]
+    return found
 
 
 def eat_configurations(folder: Path) -> list[bytes]:

@@ -26,7 +26,7 @@ PLACES = {
     "figures": "figures/{dataset}/{figure}.svg",
     "leaderboard": "leaderboard.csv",
     "report": "report.html",
-    "study": "study.json",
+    "study": "logs/study.json",  # beside the products, none of which it decides
 }
 #: Folders of results/ whose files are tables; what follows in a path says what a file is.
 STAGES = tuple(one.split("/")[0] for one in PLACES.values() if one.endswith(".parquet"))

@@ -24,6 +24,7 @@ from asdflow.products.schemas import SCHEMAS, Schema
 WRITER = dict(
     compression="zstd", compression_level=3, use_dictionary=True, write_statistics=True, version="2.6"
 )
+CLIP = ("machine", "section", "clip", "split")
 
 
 def write(
@@ -126,6 +127,32 @@ def read_systems(files: Sequence[str | Path], names: Iterable[str]) -> dict[str,
     return found
 
 
+def require_same_clips(one: tuple[str | Path, pa.Table], other: tuple[str | Path, pa.Table]) -> None:
+    """Raise ProductError unless two products, given with their paths, are of the same clips.
+
+    Of train and test clips alone where one of them leaves the others out.
+    """
+    (path, table), (_, second) = one, other
+    found, wanted = (
+        {
+            row
+            for row in zip(*(part.column(name).to_pylist() for name in CLIP), strict=True)
+            if row[-1] in ("train", "test")
+        }
+        for part in (table, second)
+    )
+    odd = sorted(found ^ wanted, key=str)
+    if odd:
+        machine, section, clip, split = odd[0]
+        has = "has" if odd[0] in found else "lacks"
+        raise ProductError(
+            path,
+            f"is not of the clips of {other[0]}: it {has} {split} clip {clip!r} of machine {machine}, "
+            f"section {section}, and differs in {len(odd)} in all",
+            rebuild(path),
+        )
+
+
 def read_distances(path: str | Path, inherited: Mapping[str, Any]) -> tuple[str, pa.Table]:
     """Metric and table of a product "distances", made of embeddings that inherit this (see `inherited`)."""
     with open_product(path, "distances") as (file, _):
@@ -190,8 +217,10 @@ def inherited(*files: str | Path) -> dict[str, Any]:
     `{"unverified": [weights, ...]}` where an encoder's entry accepted weights that nobody vouches for, else
     nothing: so each product of such a study says so.
     """
-    made_by = [provenance(file).get("made_by", {}) for file in files]
-    weights = {name for one in made_by for name in one.get("unverified", [])}
+    weights: set[str] = set()
+    for path in files:
+        with open_product(path) as (file, _):
+            weights.update(provenance(file)["made_by"].get("unverified", []))
     return {"unverified": sorted(weights)} if weights else {}
 
 

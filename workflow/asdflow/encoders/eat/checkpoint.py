@@ -63,7 +63,7 @@ def configuration(path: Path) -> EatConfig:
         if not isinstance(values, dict):
             raise ValueError(f"it holds a {type(values).__name__}")
     except ValueError as error:
-        raise FetchError(path, f"is no JSON of options: {error}", "Fetch it again.") from None
+        raise FetchError(path, f"is not JSON of options: {error}", "Fetch it again.") from None
     return from_hugging_face(path, values)
 
 
