@@ -23,7 +23,7 @@ from asdflow.products import layout
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 TRIALS = range(int(os.environ.get("ASDFLOW_TRIALS", "1")))
-KILLS, FULL = 3, 3
+KILLS, FULL = 2, 2
 BLOCK = 4096
 MEGABYTES = 16
 """More than the whole study takes."""
