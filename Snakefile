@@ -3,7 +3,9 @@
 import os
 
 from asdflow.config.remembered import remember
+from asdflow.plan.foreseen import foresee
 from asdflow.plan.network import require_hosts
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -35,6 +37,8 @@ wildcard_constraints:
 
 onstart:
     try:
+        for text in foresee(plan):
+            logger.warning(f"WARNING {text}")
         require_hosts(plan, [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()])
     except AsdflowError as error:
         raise WorkflowError(str(error)) from None

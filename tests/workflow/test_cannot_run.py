@@ -29,7 +29,7 @@ poolings:
 detectors:
   nn: {backend: {name: knn, k: 1, metric: cosine}}
   apart: {backend: {name: domain_knn}}
-  levelled: {backend: {name: knn, k: 1, metric: cosine}, normalization: {name: domain_standardise}}
+  mixed: {backend: {name: knn, k: 1, metric: cosine}, normalization: {name: memmixup}}
   pca: {backend: {name: pca_residual, rank: 3}}
 fusions:
   all: {name: z_min}
@@ -37,7 +37,7 @@ fusions:
 metrics: {rounds: 100}
 report: {clips: 1}
 """
-NEEDING = {"apart", "levelled", "all"}
+NEEDING = {"apart", "mixed", "all"}
 SYSTEMS = {"nn", "pca", "some", *NEEDING}
 LACKING = {"plain": {"domain"}, "unlabelled": {"label"}, "one_domain": set()}
 

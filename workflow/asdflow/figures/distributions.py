@@ -13,7 +13,7 @@ from asdflow.figures import register
 from asdflow.figures.base import Picture
 from asdflow.presentation import words
 from asdflow.presentation.colours import GROUND, INK, MUTED, NO_DOMAIN, SOURCE, TARGET
-from asdflow.presentation.evidence import beside, no_values, told
+from asdflow.presentation.evidence import beside, no_values, told, untold
 
 if TYPE_CHECKING:
     from asdflow.presentation.plotting import Sheet
@@ -29,8 +29,8 @@ COLOURS = {"source": SOURCE.light, "target": TARGET.light, None: NO_DOMAIN.light
 class Distributions(Picture):
     """Test scores by domain and label, one panel a machine, of one system.
 
-    A dot is a clip: hollow normal, filled anomalous, hollow as well where the label is unknown. A group of more clips than `dots` is shown by as many
-    quantiles, evenly spaced in probability. Scores of different machines come from different banks and do
+    A dot is a clip: hollow normal or without a label, filled anomalous. A group of more clips than `dots` is
+    shown by as many quantiles, evenly spaced in probability. Scores of different machines come from different banks and do
     not compare, so every panel has its own axis: logarithmic where the largest score is more than 8 times the
     median and none is 0 or below.
     """
@@ -183,13 +183,9 @@ def _lead(results: Results, dataset: str, groups) -> str:
         better = " The more the filled dots lie right of the hollow ones, the better."
     else:
         better = ""
-    clips = sum(len(values) for one in groups.values() for values in one.values())
-    rests = (
-        told(results, dataset)
-        if results.systems(dataset)
-        else f"{words.count(len(groups), 'machine')}, {words.count(clips, 'test clip')}"
-    )
-    return f"Scores of the test clips of {dataset}; {rests}. {' '.join(marks)} Tick: median of the group.{better}"
+    rests = told(results, dataset) if results.systems(dataset) else untold(results, dataset)
+    how = f"{' '.join(marks)} Tick: median of the group.{better}"
+    return f"Scores of the test clips of {dataset}; {rests}. {how}"
 
 
 def _thin(values: np.ndarray, most: int) -> np.ndarray:
@@ -245,7 +241,7 @@ def _title(results: Results, system: System, groups) -> str:
             machine for machine, one in groups.items() if {"normal", "anomaly"} <= {kind for _, kind in one}
         ]
         if not both:
-            return f"What scores {name} gives, where nothing tells which are right"
+            return f"Scores of {name}: no normal and anomalous clips to compare"
         higher = sum(_anomalies_higher(one) for one in groups.values())
         what = "Anomalous clips", "than normal ones"
     no = " no" if not higher and len(both) == 1 else ""

@@ -116,7 +116,7 @@ def no_values(results: Results, dataset: str) -> str:
 
 
 def beside(results: Results, dataset: str) -> str:
-    """What the values of a data set do not cover: "Not in these numbers: machine pump, section 00: no labels ..."."""
+    """What the values of a data set do not cover: "Not in these numbers: machine pump, section 00: ..."."""
     parts: dict[str, list[str]] = {}
     for (machine, section), reason in results.left_out(dataset).items():
         parts.setdefault(reason, []).append(f"machine {machine}, section {section}")
@@ -127,6 +127,17 @@ def beside(results: Results, dataset: str) -> str:
 def told(results: Results, dataset: str) -> str:
     """What stands behind the overall numbers, e.g. "5 machines, 400 normal and ..."."""
     return f"{count(len(results.judged(dataset)), 'machine')}, {evidence(results, dataset).text}"
+
+
+def untold(results: Results, dataset: str) -> str:
+    """What there is to score where nothing can be evaluated: "1 machine, 8 test clips of 4 recordings"."""
+    import polars as pl
+
+    test = results.clips(dataset).filter(pl.col("split") == "test")
+    recordings = test.select("machine", "recording").n_unique()
+    clips = f"{count(len(results.machines(dataset)), 'machine')}, {count(test.height, 'test clip')}"
+    each = recordings == test.height
+    return f"{clips}, each a recording of its own" if each else f"{clips} of {count(recordings, 'recording')}"
 
 
 def cautioned(results: Results, dataset: str, *notes: str) -> str:

@@ -13,7 +13,7 @@ from asdflow.foundation.errors import ConfigError
 from asdflow.foundation.files import whole_file
 from asdflow.presentation import words
 from asdflow.presentation.colours import MARKERS, marks, tokens
-from asdflow.presentation.evidence import FEW, beside, no_values
+from asdflow.presentation.evidence import FEW, beside, no_values, untold
 from asdflow.presentation.results import METRIC_NAMES, OFFICIAL, Results, Traits
 from asdflow.presentation.words import SIMULATED
 from asdflow.report import facts, sound
@@ -133,8 +133,9 @@ def build(
 class DatasetPage:
     """Everything that the page says about one data set.
 
-    `verdict` is None where no system has values, and `nothing` says why; `featured` is empty where none has
-    scores either. `beside` says which machines and sections the values do not cover.
+    `verdict` is None where no system has values: then `nothing` says why, `untold` what there is to score,
+    and `undrawn` names the figures that would show values. `featured` is empty where none has scores either.
+    `beside` says which machines and sections the values do not cover.
     """
 
     name: str
@@ -142,7 +143,9 @@ class DatasetPage:
     given: bool
     verdict: Verdict | None
     nothing: str
+    untold: str
     beside: str
+    undrawn: tuple[str, ...]
     drawings: tuple[tuple[str, Drawing], ...]
     machines: tuple[Machine, ...]
     featured: str
@@ -174,8 +177,10 @@ def _dataset(
         bool(results.given(name)),
         None if nothing else verdict(results, name),
         nothing,
+        untold(results, name) if nothing else "",
         beside(results, name),
-        drawings,
+        tuple(heading for heading, drawing in drawings if nothing and not drawing.svg),
+        tuple(one for one in drawings if one[1].svg or not nothing),
         tuple(machines),
         results.label(featured) if featured else "",
         tuple(facts.clip_counts(results, name)),

@@ -131,12 +131,12 @@ def _left_out(tests: pa.Table) -> dict[Part, str]:
     for row, part in enumerate(_parts(tests)):
         rows.setdefault(part, []).append(row)
     label, domain = (np.array(tests.column(name).to_pylist(), object) for name in ("label", "domain"))
-    reasons = {part: _why_not(label[inside], domain[inside], *part) for part, inside in sorted(rows.items())}
+    reasons = {part: why_not(label[inside], domain[inside], *part) for part, inside in sorted(rows.items())}
     return {part: reason for part, reason in reasons.items() if reason is not None}
 
 
-def _why_not(label: np.ndarray, domain: np.ndarray, machine: str, section: str) -> str | None:
-    """Why the test clips of a section, with these labels and domains, give no AUC; None where they do."""
+def why_not(label: np.ndarray, domain: np.ndarray, machine: str, section: str) -> str | None:
+    """Why the test clips of a section give no AUC, from their labels and domains (M,); None where they do."""
     unknown = np.equal(label, None)
     if unknown.all():
         return NO_LABELS
