@@ -30,9 +30,9 @@ class Distributions(Picture):
     """Test scores by domain and label, one panel a machine, of one system.
 
     A dot is a clip: hollow normal or without a label, filled anomalous. A group of more clips than `dots` is
-    shown by as many quantiles, evenly spaced in probability. Scores of different machines come from different banks and do
-    not compare, so every panel has its own axis: logarithmic where the largest score is more than 8 times the
-    median and none is 0 or below.
+    shown by as many quantiles, evenly spaced in probability. Scores of different machines come from different
+    banks and do not compare, so every panel has its own axis: logarithmic where the largest score is more
+    than 8 times the median and none is 0 or below.
     """
 
     needs_values: ClassVar[bool] = False

@@ -44,7 +44,8 @@ def foresee(plan: Plan) -> list[str]:
                     f"data set {name}: every detector needs domains, and the train clips have {reason}"
                 )
         labels = _by_reason({part: _unjudged(rows, part) for part, rows in parts.items()})
-        told += [f"{_where(name, places, parts)}: {reason}" for reason, places in labels.items()]
+        for reason, places in labels.items():
+            told.append(f"{_where(name, places, parts)} gets scores and no AUC: {reason.removesuffix('.')}")
     if len(hopeless) == len(plan.study.datasets):
         raise together(
             "the study",

@@ -129,6 +129,17 @@ def told(results: Results, dataset: str) -> str:
     return f"{count(len(results.judged(dataset)), 'machine')}, {evidence(results, dataset).text}"
 
 
+def uncomputed(results: Results, dataset: str) -> str:
+    """Which systems have no values where others have: "Not computed: a and b; the leaderboard says why."."""
+    rows = results.refused(dataset)
+    names = list(dict.fromkeys(rows.filter(rows["machine"] == "all")["system"]))
+    if not names or not results.systems(dataset):
+        return ""
+    most = 6
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    return f"Not computed: {listed([*names[:most], *more])}; the leaderboard says why."
+
+
 def untold(results: Results, dataset: str) -> str:
     """What there is to score where nothing can be evaluated: "1 machine, 8 test clips of 4 recordings"."""
     import polars as pl

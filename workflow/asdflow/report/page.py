@@ -13,7 +13,7 @@ from asdflow.foundation.errors import ConfigError
 from asdflow.foundation.files import whole_file
 from asdflow.presentation import words
 from asdflow.presentation.colours import MARKERS, marks, tokens
-from asdflow.presentation.evidence import FEW, beside, no_values, untold
+from asdflow.presentation.evidence import FEW, beside, no_values, uncomputed, untold
 from asdflow.presentation.results import METRIC_NAMES, OFFICIAL, Results, Traits
 from asdflow.presentation.words import SIMULATED
 from asdflow.report import facts, sound
@@ -135,7 +135,7 @@ class DatasetPage:
 
     `verdict` is None where no system has values: then `nothing` says why, `untold` what there is to score,
     and `undrawn` names the figures that would show values. `featured` is empty where none has scores either.
-    `beside` says which machines and sections the values do not cover.
+    `beside` says which machines and sections the values do not cover, `uncomputed` which systems have none.
     """
 
     name: str
@@ -145,6 +145,7 @@ class DatasetPage:
     nothing: str
     untold: str
     beside: str
+    uncomputed: str
     undrawn: tuple[str, ...]
     drawings: tuple[tuple[str, Drawing], ...]
     machines: tuple[Machine, ...]
@@ -179,6 +180,7 @@ def _dataset(
         nothing,
         untold(results, name) if nothing else "",
         beside(results, name),
+        uncomputed(results, name),
         tuple(heading for heading, drawing in drawings if nothing and not drawing.svg),
         tuple(one for one in drawings if one[1].svg or not nothing),
         tuple(machines),

@@ -77,7 +77,7 @@ def metric_columns(
             _add_refused(columns, system, left_out, confidence)
             continue
         reasons = left_out | _reasons(table)
-        _add_refused(columns, system, reasons, confidence, _summary(refused[system] or reasons, left_out))
+        _add_refused(columns, system, reasons, confidence, _summary(refused[system] or reasons))
     count = len(columns["system"])
     return (
         {name: [value] * count for name, value in names.items()}
@@ -154,11 +154,11 @@ def why_not(label: np.ndarray, domain: np.ndarray, machine: str, section: str) -
     return None
 
 
-def _summary(reasons: Mapping[Part, str], left_out: Mapping[Part, str]) -> str:
-    """One reason for all sections: that of the first, which is named unless it is the same everywhere."""
+def _summary(reasons: Mapping[Part, str]) -> str:
+    """One reason for all sections: that of the first, which is named unless there are no labels at all."""
     (part, reason), *others = reasons.items()
-    if reason == left_out.get(part) and set(reasons.values()) == {reason}:
-        return reason
+    if set(reasons.values()) == {NO_LABELS}:
+        return NO_LABELS
     more = f"; {len(others)} more section{'s' * (len(others) > 1)}" if others else ""
     return f"machine {part[0]}, section {part[1]}{more}: {reason}"
 
