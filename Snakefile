@@ -3,7 +3,6 @@
 import os
 
 from asdflow.config.remembered import remember
-from asdflow.plan.foreseen import foresee
 from asdflow.plan.network import require_hosts
 from snakemake.logging import logger
 from snakemake.utils import min_version
@@ -36,6 +35,8 @@ wildcard_constraints:
 
 
 onstart:
+    from asdflow.plan.foreseen import foresee  # here: every job reads this file
+
     try:
         for text in foresee(plan):
             logger.warning(f"WARNING {text}")
