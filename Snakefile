@@ -39,8 +39,11 @@ onstart:
 
     try:
         for text in foresee(plan):
-            logger.warning(f"WARNING {text}")
-        require_hosts(plan, [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()])
+            logger.warning(f\"WARNING {text}\")
+        require_hosts(
+            plan,
+            [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()],
+        )
     except AsdflowError as error:
         raise WorkflowError(str(error)) from None
     remember(config)

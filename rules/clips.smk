@@ -16,6 +16,7 @@ rule clips:
         mem_mb=1000,
     params:
         spec=plan.data_spec,
+        recorded=plan.recorded,
         code=plan.code("clips", "datasets", "dataset"),
         schema=plan.schema("clips"),
     script:

@@ -27,6 +27,7 @@ try:
     study = load(written, files)
     plan = Plan(study, Path.cwd())
     plan.machines
+    plan.weights.require()
     targets = Targets(plan)
 except AsdflowError as error:
     raise WorkflowError(str(error)) from None

@@ -43,6 +43,7 @@ rule embeddings_given:
         mem_mb=1000,
     params:
         spec=plan.given_spec,
+        vectors=plan.vectors_given,
         code=plan.code("embeddings_given", "datasets", "dataset"),
         schema=plan.schema("embeddings"),
     script:

@@ -4,7 +4,7 @@
 rule checkpoint:
     """A weight file from the first of its sources that has it; wrong bytes are refused."""
     output:
-        str(plan.checkpoint_folder / "{file}"),
+        str(plan.weights.folder / "{file}"),
     log:
         layout.log("checkpoint/{file}"),
     wildcard_constraints:
@@ -15,7 +15,7 @@ rule checkpoint:
     resources:
         mem_mb=1000,
     params:
-        entry=plan.checkpoint_entry,
+        entry=plan.weights.entry,
     script:
         "../workflow/scripts/checkpoint.py"
 
@@ -23,7 +23,7 @@ rule checkpoint:
 rule hub_model:
     """A model of the Hugging Face hub at one commit; other bytes than the hub states are refused."""
     output:
-        directory(str(plan.hub_folder("{owner}/{model}", "{revision}"))),
+        directory(str(plan.weights.hub_folder("{owner}/{model}", "{revision}"))),
     log:
         layout.log("hub_model/{owner}/{model}/{revision}"),
     wildcard_constraints:

@@ -10,7 +10,7 @@ rule frames_of_machine:
         recordings=plan.recordings,
         clips=rules.clips.output[0],
         lengths=plan.lengths,
-        checkpoints=plan.checkpoints,
+        checkpoints=plan.weights.files,
         noise=plan.noise,
     output:
         kept(layout.path("frames")),
@@ -28,6 +28,8 @@ rule frames_of_machine:
         gpu=plan.gpu,
     params:
         data=plan.data_spec,
+        root=plan.root,
+        heard=plan.heard,
         sound=plan.sound_spec,
         encoder=lookup("encoders/{encoder}", within=study.as_dict()),
         code=plan.code("frames", "encoders", "encoder"),

@@ -50,6 +50,7 @@ rule report:
         mem_mb=3000,
     params:
         study=study.as_dict(),
-        code=plan.code("report"),
+        weights=plan.weights.hashes(),
+        code=plan.report_code,
     script:
         "../workflow/scripts/report.py"

@@ -119,6 +119,36 @@ def test_another_machines_file_under_this_ones_name_is_refused(kind, tmp_path):
         read(fan)
 
 
+def rows(clips, machine="fan"):
+    """A table of test clips of one section."""
+    count = len(clips)
+    return pa.table(
+        {"machine": [machine] * count, "section": ["00"] * count, "clip": clips, "split": ["test"] * count}
+    )
+
+
+def test_products_of_other_clips_than_those_asked_for_are_refused():
+    ours = ("clips.parquet", rows(["a", "b"]))
+    tables.require_same_clips(("distances.parquet", rows(["b", "a"])), ours)
+    for other, words in (
+        (rows(["a"]), "lacks test clip 'b' of machine fan"),
+        (rows(["a", "b", "c"]), "has test clip 'c' of machine fan"),
+        (rows(["a", "b"], "pump"), "of machine (fan|pump), section 00, and differs in 4"),
+    ):
+        with pytest.raises(ProductError, match=rf"distances\.parquet: is not of the clips.*{words}"):
+            tables.require_same_clips(("distances.parquet", other), ours)
+
+
+def test_frames_of_a_clip_that_the_table_does_not_have_are_refused(tmp_path):
+    from asdflow.stages.embeddings import embed
+
+    write_frames(tmp_path / "frames.parquet")
+    columns = ("machine", "section", "clip", "split", "domain")
+    clips = pa.table({name: CLIPS[:7] for name in columns})
+    with pytest.raises(ProductError, match=r"frames of 1 clips that the clips table does not have.*clip_7"):
+        embed(clips, tmp_path / "frames.parquet", "a", {"name": "mean"})
+
+
 def test_a_whole_folder_of_results_may_be_moved(tmp_path):
     path = tmp_path / "results/embeddings/own/fan.parquet"
     write_embeddings(path)

@@ -96,7 +96,7 @@ def test_the_rate_is_a_parameter():
         ({"hop": 2000}, "at most n_fft, 1024"),
         ({"layers": ["logmell"]}, "Did you mean 'logmel'"),
         ({"layers": ["logmel", "logmel"]}, "more than once"),
-        ({"power": 3}, "should be 1 or 2"),
+        ({"power": 3}, "Known: 1, 2"),
     ],
 )
 def test_a_wrong_parameter_is_explained(changed, words):

@@ -277,7 +277,8 @@ def test_another_measure_can_be_asked_for():
 def test_the_columns_fit_the_schema_of_metrics(tmp_path):
     systems, label, _ = grid(sections=("00", "01"))
     columns = evaluate(systems, **label, rounds=40)
-    names = dict.fromkeys(("dataset", "encoder", "layer", "pooling"), "x") | {"kind": "detector"}
+    names = dict.fromkeys(("dataset", "encoder", "layer", "pooling"), "x")
+    names |= {"kind": "detector", "refused": None}
     count = len(columns["system"])
     tables.write(tmp_path / "m.parquet", "metrics", columns | {k: [v] * count for k, v in names.items()}, {})
     assert tables.read(tmp_path / "m.parquet", "metrics").num_rows == count == 2 * (2 * 2 + 1) * 4

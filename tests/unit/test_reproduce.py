@@ -19,6 +19,7 @@ def write_metrics(folder, value):
         "normal": [1],
         "anomaly": [1],
         "units": [2],
+        "refused": [None],
     }
     tables.write(folder / "metrics/d/e/l/p.parquet", "metrics", columns, {})
 

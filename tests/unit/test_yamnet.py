@@ -74,8 +74,8 @@ def test_frame_times_are_the_centres_of_receptive_fields():
         ({"layers": ["layer15"]}, "'layer15' is not known"),
         ({"layers": []}, "layers"),
         ({"hop_s": 0.485}, "multiple of 0.01"),
-        ({"hop_s": 0}, "greater than 0"),
-        ({"tail": "repeat"}, "'zero', 'overlap' or 'drop'"),
+        ({"hop_s": 0}, "less than or equal to the minimum of 0"),
+        ({"tail": "repeat"}, "Known: zero, overlap, drop"),
         ({"patch_hop": 0.48}, "is not known"),
     ],
 )

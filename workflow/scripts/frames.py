@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from asdflow import checkpoints, datasets
+from asdflow import checkpoints
+from asdflow.clips.waveforms import loader, sound
 from asdflow.pipeline import build
 from asdflow.products import tables
 from asdflow.stages import frames
@@ -14,15 +15,15 @@ def main(snakemake):
     """Clips and recordings -> table "frames"."""
     params, names = snakemake.params, snakemake.wildcards
     clips = tables.read(snakemake.input.clips, "clips")
-    data, encoder = datasets.build(params.data | params.sound), build.encoder(params.encoder)
+    (audio, noise), encoder = sound(params.sound, Path.cwd()), build.encoder(params.encoder)
     longest = longest_s(tables.read(file, "clips") for file in snakemake.input.lengths)
     needs = encoder.sample_rate, encoder.min_samples, names.encoder
-    require_usable(clips, data.audio, *needs, longest, noise=data.noise is not None)
+    require_usable(clips, audio, *needs, longest, noise=noise is not None)
     shard = frames.shard_of(clips, int(names.get("shard", 1)), int(names.get("shards", 1)))
     made_by = {"data": params.data, "sound": params.sound, "encoder": params.encoder}
     frames.extract(
         shard,
-        data.loader(names.dataset, Path.cwd(), longest),
+        loader(Path(params.root), audio, noise, longest),
         encoder,
         snakemake.output[0],
         made_by | checkpoints.unverified(params.encoder) | {"runs_on": encoder.runs_on},

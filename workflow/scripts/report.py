@@ -14,7 +14,8 @@ def main(snakemake):
         dataset: {name: layout.path("figures", dataset=dataset, figure=name) for name in study.figures}
         for dataset in study.datasets
     }
-    report.build(Results(layout.RESULTS, study), figures, snakemake.output[0])
+    results, weights = Results(layout.RESULTS, study), snakemake.params.weights
+    report.build(results, figures, snakemake.output[0], weights=weights)
 
 
 run(main, snakemake)  # noqa: F821

@@ -9,8 +9,12 @@ def main(snakemake):
     """Tables "clips", "embeddings" and "distances" -> table "scores"."""
     files, specs = snakemake.input, snakemake.params.detectors
     inherited = tables.inherited(files.embeddings)
-    distances = dict(tables.read_distances(file, inherited) for file in files.get("distances", []))
     clips, embeddings = tables.read(files.clips, "clips"), tables.read(files.embeddings, "embeddings")
+    tables.require_same_clips((files.embeddings, embeddings), (files.clips, clips))
+    distances = {}
+    for file in files.get("distances", []):
+        metric, distances[metric] = tables.read_distances(file, inherited)
+        tables.require_same_clips((file, distances[metric]), (files.embeddings, embeddings))
     columns = score_columns(clips, embeddings, specs, distances)
     tables.write(snakemake.output[0], "scores", columns, {"detectors": specs} | inherited)
 

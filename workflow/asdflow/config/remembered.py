@@ -10,7 +10,7 @@ from typing import Any
 from asdflow.foundation.errors import ConfigError
 from asdflow.foundation.files import whole_file
 
-FILE = "study.json"
+FILE = "logs/study.json"  # beside the products, none of which it decides
 
 
 def remember(config: Mapping[str, Any], results: str | Path = "results") -> None:

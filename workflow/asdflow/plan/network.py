@@ -64,7 +64,7 @@ def require_hosts(plan: Plan, jobs: Iterable[tuple[str, Any]]) -> None:
         hosts,
         f"cannot be reached (no network, or no such name), and the run lacks {told}",
         " ".join(["Connect and run the same command again, or bring your own copies.", *remedies]).format(
-            checkpoints=plan.checkpoint_folder
+            checkpoints=plan.weights.folder
         ),
     )
 
@@ -82,6 +82,6 @@ def _sources(plan: Plan, rule: str, names: Any) -> Iterator[tuple[str, ...]]:
     elif rule == "hub_model":
         yield (hub_address(),)
     else:
-        found = checkpoints.checkpoint(plan.checkpoint_entry(names)["name"]).sources
+        found = checkpoints.checkpoint(plan.weights.entry(names)["name"]).sources
         if not any(isinstance(source, PypiSource) for source in found):  # only pip knows its index
             yield tuple(source.url for source in found if isinstance(source, HttpsSource | HubSource))

@@ -11,21 +11,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from asdflow import checkpoints, datasets
+from asdflow import datasets
 from asdflow.config.schema import AXES, PARTS
 from asdflow.datasets.base import Dataset
-from asdflow.foundation.errors import ConfigError
 from asdflow.pipeline import build
+from asdflow.plan.contents import Contents
 from asdflow.plan.digests import code_digest, schema_digest
+from asdflow.plan.weights import Weights
 from asdflow.products import layout
 from asdflow.products.layout import Grid
 from asdflow.products.study import GIVEN, Study
 
 FEATURE = ("dataset", "encoder", "layer", "pooling")
-CPU_MB, GPU_MB = (
-    3000,
-    8000,
-)  # of main memory: a base-size network; CUDA's libraries and larger batches as well
+CPU_MB, GPU_MB = 3000, 8000  # a base-size network; CUDA's libraries and larger batches as well
 NONE = "(?!)"  # a pattern that nothing matches
 
 
@@ -43,6 +41,8 @@ class Plan:
     def __init__(self, study: Study, base: Path) -> None:
         self.study, self.base = study, base
         self._digests: dict[tuple[str, ...], str] = {}
+        self._contents = Contents(base)
+        self.weights = Weights(study, self._contents)
 
     @cached_property
     def datasets(self) -> Mapping[str, Dataset]:
@@ -95,6 +95,23 @@ class Plan:
         """What the clips table of a machine depends on: the user's files, or what a rule makes."""
         data, name, machine = self._data(wildcards), wildcards.dataset, wildcards.machine
         return data.made_files(name, machine) + data.source_files(name, self.base, machine)
+
+    def recorded(self, wildcards) -> str:
+        """Digest of the bytes of the user's files behind a clips table, whatever their time stamps say."""
+        files = self._data(wildcards).source_files(wildcards.dataset, self.base, wildcards.machine)
+        return self._contents.digest(files)
+
+    def heard(self, wildcards) -> str:
+        """Digest of the bytes of noise recordings and of weights that the user brings."""
+        return self._contents.digest(self.noise(wildcards) + self.weights.own(wildcards.encoder))
+
+    def vectors_given(self, wildcards) -> str:
+        """Digest of the bytes of `given_vectors`."""
+        return self._contents.digest(self.given_vectors(wildcards))
+
+    def root(self, wildcards) -> str:
+        """Folder that the paths of a data set's clips are relative to."""
+        return str(self._data(wildcards).root(wildcards.dataset, Path()))
 
     def data_spec(self, wildcards) -> dict[str, Any]:
         """Options that decide a data set's recordings and clips table."""
@@ -249,6 +266,14 @@ class Plan:
         """Digest of everything that draws the figures of the study."""
         return self._digest("figures", *map(AXES["figures"].module, self.study.figures.values()))
 
+    def report_code(self, wildcards) -> str:
+        """Digest of everything that makes the report, which prints what members say of themselves."""
+        modules = {AXES[axis].module(spec) for axis in AXES for spec in getattr(self.study, axis).values()}
+        for spec in self.study.detectors.values():
+            modules |= {PARTS["backend"].module(spec["backend"])}
+            modules |= {PARTS["normalization"].module(one) for one in spec["normalization"]}
+        return self._digest("report", *sorted(modules))
+
     def _digest(self, *names: str) -> str:
         """`code_digest`, once: code does not change while the DAG is built."""
         if names not in self._digests:
@@ -259,32 +284,6 @@ class Plan:
     def schema(kind: str) -> str:
         """Digest of a product's schema."""
         return schema_digest(kind)
-
-    # -- weights ---------------------------------------------------------------------------------------------
-
-    @property
-    def checkpoint_folder(self) -> Path:
-        """Where weight files lie."""
-        return checkpoints.default_folder()
-
-    @staticmethod
-    def hub_folder(model: str, revision: str) -> Path:
-        """Where a commit of a hub model lies."""
-        return checkpoints.hub_folder(model, revision)
-
-    def checkpoints(self, wildcards) -> list[str]:
-        """Weight files that an encoder reads; none for transforms without weights."""
-        return self._encoder(wildcards).weight_files()
-
-    def checkpoint_entry(self, wildcards) -> dict[str, Any]:
-        """Name and hash of the checkpoint that a file should be, and whether it may be one without a hash."""
-        for name in checkpoints.names():
-            entry = checkpoints.checkpoint(name)
-            if entry.file == wildcards.file:
-                asking = [spec for spec in self.study.encoders.values() if spec.get("checkpoint") == name]
-                accepted = entry.published is None and any(spec.get("unverified") for spec in asking)
-                return {"name": name, "hash": " ".join(entry.published or ()), "unverified": accepted}
-        raise ConfigError(wildcards.file, "is no registered checkpoint", "See `asdflow encoders`.")
 
 
 def _any(names) -> str:

@@ -24,6 +24,7 @@ from asdflow.products.schemas import SCHEMAS, Schema
 WRITER = dict(
     compression="zstd", compression_level=3, use_dictionary=True, write_statistics=True, version="2.6"
 )
+CLIP = ("machine", "section", "clip", "split")
 #: Folders of results/ whose files are products; what follows in a path says what a file is.
 STAGES = tuple(one.split("/")[0] for one in PLACES.values() if one.endswith(".parquet"))
 
@@ -133,6 +134,32 @@ def read_systems(files: Sequence[str | Path], names: Iterable[str]) -> dict[str,
                 ", ".join(map(str, files)), what, "Rebuild them: snakemake -R scores_of_backend."
             )
     return found
+
+
+def require_same_clips(one: tuple[str | Path, pa.Table], other: tuple[str | Path, pa.Table]) -> None:
+    """Raise ProductError unless two products, given with their paths, are of the same clips.
+
+    Of train and test clips alone where one of them leaves the others out.
+    """
+    (path, table), (_, second) = one, other
+    found, wanted = (
+        {
+            row
+            for row in zip(*(part.column(name).to_pylist() for name in CLIP), strict=True)
+            if row[-1] in ("train", "test")
+        }
+        for part in (table, second)
+    )
+    odd = sorted(found ^ wanted, key=str)
+    if odd:
+        machine, section, clip, split = odd[0]
+        has = "has" if odd[0] in found else "lacks"
+        raise ProductError(
+            path,
+            f"is not of the clips of {other[0]}: it {has} {split} clip {clip!r} of machine {machine}, "
+            f"section {section}, and differs in {len(odd)} in all",
+            REMEDY,
+        )
 
 
 def read_distances(path: str | Path, inherited: Mapping[str, Any]) -> tuple[str, pa.Table]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import PurePath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
@@ -159,8 +159,8 @@ class Origin:
     citation: str
 
 
-def origins(results: Results) -> list[Origin]:
-    """Data sets and encoder weights with licence and citation."""
+def origins(results: Results, weights: Mapping[str, str] | None = None) -> list[Origin]:
+    """Data sets and encoder weights with licence and citation; `weights` are hashes by encoder."""
     from asdflow import datasets
     from asdflow.pipeline import build
 
@@ -174,7 +174,9 @@ def origins(results: Results) -> list[Origin]:
         )
         found.append(Origin(f"Data set {name}", data.licence or own, data.citation or ""))
     for name, spec in results.study.encoders.items():
-        found.append(_weights(f"Encoder {name}", build.encoder(spec)))
+        origin = _weights(f"Encoder {name}", build.encoder(spec))
+        digest = (weights or {}).get(name)
+        found.append(replace(origin, what=f"{origin.what} ({digest})") if digest else origin)
     return found
 
 

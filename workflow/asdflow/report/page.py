@@ -53,6 +53,7 @@ def build(
     base: str | Path = ".",
     seconds: float = SECONDS,
     limit_mb: float = LIMIT_MB,
+    weights: Mapping[str, str] | None = None,
 ) -> None:
     """Write the report.
 
@@ -73,6 +74,8 @@ def build(
         Longest piece of a clip that is played, seconds.
     limit_mb : float
         What sound and spectrograms may take, 10^6 bytes of the page; clips are shortened to fit.
+    weights : mapping of encoder to text, optional
+        Hash of its checkpoint.
 
     Raises
     ------
@@ -112,7 +115,7 @@ def build(
             cautions=_cautions(pages),
             csv=base64.b64encode(csv_text(results).encode()).decode(),
             entries=facts.entries(results),
-            origins=facts.origins(results),
+            origins=facts.origins(results, weights),
             versions=list(libraries.versions().items()),
             configuration=facts.configuration(results.study),
             options=results.study.metrics,

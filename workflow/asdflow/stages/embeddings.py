@@ -12,6 +12,7 @@ import pyarrow as pa
 from asdflow.foundation.errors import ProductError
 from asdflow.pipeline.build import pooling as build_pooling
 from asdflow.products.frames import read_frames
+from asdflow.products.tables import REMEDY
 
 
 def embed(clips: pa.Table, frames: str | Path, layer: str, pooling: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def embed(clips: pa.Table, frames: str | Path, layer: str, pooling: Mapping[str,
     Raises
     ------
     ProductError
-        A clip has no frames, or a pooled vector is not finite.
+        A clip has no frames, or a clip with frames is not in the table, or a pooled vector is not finite.
     """
     pool = build_pooling(pooling)
     vectors: dict[str, np.ndarray] = {}
@@ -42,12 +43,18 @@ def embed(clips: pa.Table, frames: str | Path, layer: str, pooling: Mapping[str,
         pooled = np.asarray(pool(batch), dtype=np.float32)
         vectors.update(zip(names, pooled, strict=True))
     names = clips.column("clip").to_pylist()
-    missing = [name for name in names if name not in vectors]
+    missing, unknown = (sorted(part) for part in (set(names) - set(vectors), set(vectors) - set(names)))
     if missing:
         raise ProductError(
             frames,
             f"has no frames of layer {layer!r} for {len(missing)} clips, first {missing[0]!r}",
-            "Delete the file and run again; it is then rebuilt.",
+            REMEDY,
+        )
+    if unknown:
+        raise ProductError(
+            frames,
+            f"has frames of {len(unknown)} clips that the clips table does not have, first {unknown[0]!r}",
+            REMEDY,
         )
     values = np.stack([vectors[name] for name in names])
     return {name: clips.column(name) for name in ("machine", "section", "clip", "split", "domain")} | {
