@@ -39,7 +39,7 @@ onstart:
 
     try:
         for text in foresee(plan):
-            logger.warning(f\"WARNING {text}\")
+            logger.warning(f"WARNING {text}")
         require_hosts(
             plan,
             [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()],
