@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from asdflow.foundation.errors import DataError
-from asdflow.metrics import MEASURES, evaluate
-from asdflow.metrics.measure import OFFICIAL
+from asdflow.metrics.measure import MEASURES, OFFICIAL
+from asdflow.metrics.table import evaluate
 
 KEYS = ("machine", "section", "clip")
 
