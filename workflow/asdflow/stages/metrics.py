@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from asdflow.foundation.errors import DataError
-from asdflow.metrics import MEASURES, evaluate
 from asdflow.metrics.labels import labels
-from asdflow.metrics.measure import OFFICIAL
-from asdflow.metrics.table import ALL, COLUMNS
+from asdflow.metrics.measure import MEASURES, OFFICIAL
+from asdflow.metrics.table import ALL, COLUMNS, evaluate
 
 KEYS = ("machine", "section", "clip")
 NO_LABELS = "no labels: nothing to evaluate"
