@@ -167,8 +167,9 @@ REDONE: dict[tuple[str, ...], str] = {
     ("leaderboard", "figures", "report"): """
         foundation/errors.py foundation/files.py foundation/registry.py foundation/validation.py
         presentation/colours.py presentation/evidence.py presentation/naming.py
-        presentation/results.py presentation/words.py products/checks.py products/layout.py
-        products/schemas.py products/seals.py products/study.py products/tables.py stages/job.py
+        presentation/reading.py presentation/results.py presentation/words.py products/checks.py
+        products/layout.py products/schemas.py products/seals.py products/study.py products/tables.py
+        stages/job.py
     """,
     ("report",): """
         foundation/text.py
