@@ -44,9 +44,9 @@ onstart:
             plan,
             [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()],
         )
+        remember(config)
     except AsdflowError as error:
         raise WorkflowError(str(error)) from None
-    remember(config)
 
 
 report: os.path.join(workflow.basedir, "workflow/report/workflow.rst")

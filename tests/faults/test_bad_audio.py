@@ -563,6 +563,11 @@ ELSEWHERE = {  # rows of the page that are tested in files of their own
     "too many vectors": "test_a_small_file_of_vectors_that_unpacks_to_gigabytes_is_refused",
     "long words of vectors": "test_long_words_are_not_repeated_in_memory",
     "too long for the memory": "test_a_header_of_1_hz_does_not_fill_the_memory",
+    "damaged product": "test_flipped_bits_of_every_kind_of_product_are_named_and_mended",
+    "another's product": "test_another_machines_file_under_this_ones_name_is_refused",
+    "full disk": "test_a_disk_that_fills_up_ends_in_the_same_bytes_once_there_is_room",
+    "no memory": "test_a_stage_under_a_limit_of_memory",
+    "job killed": "test_a_job_that_the_kernel_kills_is_said_to_have_wanted_memory",
 }
 
 
@@ -578,7 +583,7 @@ def test_every_fault_stands_in_the_docs_with_its_message_and_no_other(root):
     }
     here = {*FILE_ERRORS, *MACHINE_ERRORS, *OPTION_ERRORS, *WARNINGS, "unreadable file", "unknown names"}
     assert set(rows) == {*here, *ELSEWHERE}
-    files = sorted((root / "tests" / "faults").glob("test_*.py"))
+    files = [file for room in ("faults", "workflow") for file in (root / "tests" / room).glob("test_*.py")]
     tests = "".join(path.read_text() for path in files)
     for name, test in ELSEWHERE.items():
         assert f"def {test}(" in tests, name

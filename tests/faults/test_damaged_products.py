@@ -64,6 +64,20 @@ def test_every_flipped_bit_is_found(kind, tmp_path):
             read(path)
 
 
+def test_what_a_product_was_made_of_is_not_believed_with_a_flipped_bit(tmp_path):
+    path = tmp_path / "product.parquet"
+    write_embeddings(path)
+    assert tables.inherited(path) == {}
+    whole = path.read_bytes()
+    length = int.from_bytes(whole[-8:-4], "little")
+    for place in map(int, RANDOM.choice(8 * length, size=200, replace=False)):
+        flipped = bytearray(whole)
+        flipped[len(whole) - 8 - length + place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        with pytest.raises(ProductError, match="has a damaged footer"):
+            tables.inherited(path)
+
+
 @pytest.mark.parametrize("cut", [0, 1, 3, 11, 12, 100, -1, -9, -200])
 def test_a_file_that_is_cut_or_empty_is_found(cut, tmp_path):
     path = tmp_path / "product.parquet"

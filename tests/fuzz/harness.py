@@ -12,8 +12,10 @@ time decides how many of them are tried.
 from __future__ import annotations
 
 import argparse
+import copy
 import hashlib
 import importlib
+import json
 import pkgutil
 import random
 import resource
@@ -52,6 +54,46 @@ _NUMBERS = (
     (1 << 63) - 1,
 )
 
+_ODD = (
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1,
+        2,
+        3.5,
+        1e300,
+        -1e300,
+        1e-300,
+        2**31,
+        2**63,
+        10**400,
+        [],
+        {},
+        [[]],
+        [None],
+    ),
+    *(
+        "",
+        "x",
+        "1",
+        " ",
+        "a/b",
+        "..",
+        "\u00fc",
+        "\ud800",
+        "\n",
+        "\0",
+        "x" * 5000,
+        "{a}",
+        [1, 2],
+        {"name": "x"},
+    ),
+    *({"": 1}, [1, "a"], {"name": ["knn"]}, [{"a": 1}], float("inf"), float("nan")),
+)
+
 
 @dataclass(frozen=True)
 class Parser:
@@ -68,6 +110,8 @@ class Parser:
         Reads one file. May raise AsdflowError and nothing else.
     words : tuple of bytes
         Pieces that mean something to the parser; put in at random.
+    change : callable, optional
+        A change that knows what the bytes mean, made half of the time.
     """
 
     name: str
@@ -75,6 +119,7 @@ class Parser:
     inputs: Callable[[Path], list[bytes]]
     parse: Callable[[Path], object]
     words: tuple[bytes, ...] = ()
+    change: Callable[[bytes, random.Random], bytes] | None = None
 
 
 def parsers() -> dict[str, Parser]:
@@ -92,14 +137,17 @@ def kept(parser: Parser) -> list[bytes]:
     return [path.read_bytes() for path in sorted((SEEDS / parser.name).glob("*"))]
 
 
-def mutations(inputs: list[bytes], words: tuple[bytes, ...], seed: str) -> Iterator[bytes]:
+def mutations(inputs: list[bytes], words: tuple[bytes, ...], seed: str, change=None) -> Iterator[bytes]:
     """The inputs as they are, then without end: one of them with one to four changes."""
     yield from inputs
     chance = random.Random(seed)
     while True:
         data = bytearray(chance.choice(inputs))
         for _ in range(chance.randint(1, 4)):
-            _change(data, inputs, words, chance)
+            if change is not None and chance.random() < 0.5:
+                data[:] = change(bytes(data), chance)
+            else:
+                _change(data, inputs, words, chance)
         yield bytes(data)
 
 
@@ -133,6 +181,39 @@ def _change(data: bytearray, inputs: list[bytes], words: tuple[bytes, ...], chan
             data[place : place + length] = other[begin : begin + chance.choice((4, 64, 1024))]
 
 
+def change_json(data: bytes, chance: random.Random) -> bytes:
+    """JSON in which a value became another one, went, or moved; other bytes as they are."""
+    try:
+        whole = json.loads(data)
+    except (ValueError, RecursionError):
+        return data
+    places = [(holder, key) for holder in _holders(whole) for key in _keys(holder)]
+    if not places:
+        return data
+    (holder, key), (other, name) = chance.choice(places), chance.choice(places)
+    match chance.randrange(4):
+        case 0:
+            del holder[key]
+        case 1:
+            holder[key] = copy.deepcopy(other[name])
+        case 2 if isinstance(holder, dict):
+            holder[str(chance.choice((name, *_ODD)))] = holder.pop(key)
+        case _:
+            holder[key] = copy.deepcopy(chance.choice(_ODD))
+    return json.dumps(whole).encode()
+
+
+def _holders(value) -> Iterator[dict | list]:
+    if isinstance(value, dict | list):
+        yield value
+        for key in _keys(value):
+            yield from _holders(value[key])
+
+
+def _keys(holder: dict | list) -> list:
+    return list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+
+
 def tried(parser: Parser, path: Path) -> str:
     """The traceback of what parsing a file raised, or "" for a result and for an AsdflowError."""
     from asdflow.foundation.errors import AsdflowError
@@ -163,7 +244,7 @@ def run(parser: Parser, seconds: float, folder: Path) -> tuple[int, list[str]]:
     path = folder / "input" / parser.file
     path.parent.mkdir()
     begun, count = time.monotonic(), 0
-    for data in mutations(inputs, parser.words, parser.name):
+    for data in mutations(inputs, parser.words, parser.name, parser.change):
         if time.monotonic() - begun > seconds or len(crashes) >= 5:
             break
         path.write_bytes(data)

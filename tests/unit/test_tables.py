@@ -99,7 +99,7 @@ def test_a_file_cut_short_is_named_with_its_remedy(tmp_path):
     path = tmp_path / "e.parquet"
     tables.write(path, "embeddings", embeddings(), MADE_BY)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ProductError, match=r"e\.parquet: is damaged: it is cut short.*Delete"):
+    with pytest.raises(ProductError, match=r"e\.parquet: is damaged: it is cut short.*with snakemake"):
         tables.read(path, "embeddings")
 
 

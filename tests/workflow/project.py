@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -129,14 +131,15 @@ class Project:
 
     def stamps(self) -> dict[str, int]:
         """Time stamp of every result."""
-        return {
-            path.relative_to(self.folder / "results").as_posix(): path.stat().st_mtime_ns
-            for path in (self.folder / "results").rglob("*")
-            if path.is_file() and not {"logs", "benchmarks"} & set(path.parts)
-        }
+        found = {}
+        for path in (self.folder / "results").rglob("*"):
+            if path.is_file() and not {"logs", "benchmarks"} & set(path.parts):
+                with suppress(FileNotFoundError):  # a file that a running job moves into place
+                    found[path.relative_to(self.folder / "results").as_posix()] = path.stat().st_mtime_ns
+        return found
 
-    def start_and_kill_when(self, pattern: str, timeout_s: float = 120.0) -> None:
-        """Start a run and kill its whole tree with SIGKILL as soon as a result matches `pattern`."""
+    def start_and_kill(self, results: int, delay_s: float, timeout_s: float = 120.0) -> None:
+        """Start a run and kill its whole tree with SIGKILL, `delay_s` after so many results are there."""
         process = subprocess.Popen(
             self.command(),
             cwd=self.folder,
@@ -146,16 +149,14 @@ class Project:
             start_new_session=True,
         )
         try:
-            for _ in range(int(timeout_s / 0.02)):
-                if any((self.folder / "results").glob(pattern)) or process.poll() is not None:
-                    break
-                try:
-                    process.wait(0.02)
-                except subprocess.TimeoutExpired:
-                    continue
+            end = time.monotonic() + timeout_s
+            while process.poll() is None and time.monotonic() < end and len(self.stamps()) < results:
+                time.sleep(0.02)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(delay_s)
         finally:
             was_running = process.poll() is None
             if was_running:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        assert was_running, f"the run ended before {pattern} could interrupt it"
+        assert was_running, f"the run ended before {results} results and {delay_s:.2f} s could interrupt it"

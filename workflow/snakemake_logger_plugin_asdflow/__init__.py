@@ -5,10 +5,13 @@ Snakemake finds this package by its name, and `logger` in profiles/default switc
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 import sys
 import time
+import traceback
 from collections import defaultdict
 from typing import Any
 
@@ -36,8 +39,9 @@ REASONS = (
 DIGEST = re.compile(r"'[0-9a-f]{16}'")
 KILLED = (
     "A job was killed by the system, most likely for want of memory. Run with fewer jobs at once (a smaller "
-    "number behind --cores); frames need less with more `extraction.shards`, scores with a smaller bank."
+    "number behind --cores); frames need less with shorter clips, distances and scores with a smaller bank."
 )
+FULL = "The disk is full. Free space and run the same command again; what was finished is kept."
 SHOWN = 4
 """Jobs of one rule that a dry run names; it counts the others."""
 
@@ -52,6 +56,9 @@ class LogHandler(LogHandlerBase):
         self.stats: dict[str, int] = {}
         self.done, self.total = 0, None
         self.bar: Any = None
+        self.full = False
+        # A full disk takes no log of Snakemake's; each line of it would be a traceback on the terminal.
+        logging.raiseExceptions = False
 
     writes_to_stream = True
     writes_to_file = False
@@ -80,6 +87,10 @@ class LogHandler(LogHandlerBase):
                 self._says(record)
         except Exception:
             self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A fault of this class is not hidden."""
+        traceback.print_exc()
 
     def close(self) -> None:
         """The jobs of a dry run, sorted; nothing is left of the bar."""
@@ -123,6 +134,11 @@ class LogHandler(LogHandlerBase):
         if not text or text == "None":
             return
         if record.levelno < logging.WARNING and text.startswith(BOOKKEEPING):
+            return
+        if any(os.strerror(code) in text for code in (errno.ENOSPC, errno.EDQUOT)):
+            if not self.full:  # Snakemake could not keep its own records: once says it
+                self._write(FULL)
+            self.full = True
             return
         if "CalledProcessError" in text and text.startswith("RuleException"):
             if "SIGKILL" in text:

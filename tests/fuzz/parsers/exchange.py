@@ -8,7 +8,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from harness import Parser
+from harness import Parser, change_json
 
 from asdflow.datasets.dcase import zenodo
 from asdflow.datasets.dcase.registry import Limits
@@ -75,5 +75,5 @@ PARSERS = [
         WORDS,
     ),
     Parser("zip", "dev_fan.zip", archives, unpacked, ZIP_WORDS),
-    Parser("record", "1.json", lambda _: [json.dumps(RECORD).encode()], record, JSON_WORDS),
+    Parser("record", "1.json", lambda _: [json.dumps(RECORD).encode()], record, JSON_WORDS, change_json),
 ]

@@ -14,7 +14,7 @@ import numpy as np
 
 from asdflow.audio.containers import KNOWN, frames_fault, length_fault
 from asdflow.audio.streams import ogg_without_end
-from asdflow.foundation.errors import DataError
+from asdflow.foundation.errors import DataError, out_of_memory
 from asdflow.foundation.names import same_letters
 
 SUFFIXES = (".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3")
@@ -131,6 +131,8 @@ class AudioFile:
                 done += len(block)
                 yield block
         except soundfile.LibsndfileError as error:
+            if out_of_memory(error):
+                raise
             raise DataError(
                 self.path,
                 f"is damaged or cut short: it cannot be decoded after {(start + done) / self.rate:.3f} s, "
@@ -213,6 +215,8 @@ def open_audio(path: str | Path) -> Iterator[AudioFile]:
     try:
         handle = soundfile.SoundFile(str(path))
     except soundfile.LibsndfileError as error:
+        if out_of_memory(error):
+            raise
         if fault:
             raise DataError(path, fault, _REWRITE) from None
         raise DataError(

@@ -45,6 +45,8 @@ def parts_of(index: Path) -> list[str]:
         parts = sorted(set(parse_json(index.read_text(encoding="utf-8"))["weight_map"].values()))
         if any(Path(part).name != part for part in parts):
             raise ValueError("it names files of another folder")
+        if any(len(part.encode()) > 255 for part in parts):
+            raise ValueError("it names files that no disk can hold")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FetchError(index, f"is no index of weights: {error}", "Fetch or copy it again.") from None
     return parts

@@ -22,9 +22,9 @@ TOLERANCE = 0.02
 @app.command()
 def verify(results: Annotated[Path, typer.Argument(help="Folder of results.")] = Path("results")) -> None:
     """Read every product and say which is damaged or lies under another one's name."""
-    from asdflow.products import tables
+    from asdflow.products import layout, tables
 
-    files = sorted(file for stage in tables.STAGES for file in (results / stage).rglob("*.parquet"))
+    files = sorted(file for stage in layout.STAGES for file in (results / stage).rglob("*.parquet"))
     damaged = []
     for file in files:
         try:

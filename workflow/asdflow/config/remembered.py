@@ -9,11 +9,12 @@ from typing import Any
 
 from asdflow.foundation.errors import ConfigError
 from asdflow.foundation.files import whole_file
+from asdflow.products import layout
 
-FILE = "logs/study.json"  # beside the products, none of which it decides
+FILE = layout.PLACES["study"]
 
 
-def remember(config: Mapping[str, Any], results: str | Path = "results") -> None:
+def remember(config: Mapping[str, Any], results: str | Path = layout.RESULTS) -> None:
     """Keep a configuration in the folder of its results; the last run's study is the one that is kept."""
     text = json.dumps(config, indent=1, sort_keys=False, default=str) + "\n"
     file = Path(results) / FILE
@@ -23,7 +24,7 @@ def remember(config: Mapping[str, Any], results: str | Path = "results") -> None
         partial.write_text(text, encoding="utf-8")
 
 
-def find(results: str | Path = "results", default: str | Path = "config/config.yaml") -> Path:
+def find(results: str | Path = layout.RESULTS, default: str | Path = "config/config.yaml") -> Path:
     """The configuration of a folder of results: the one that made them, else the default study.
 
     Raises ConfigError naming both places when there is none.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdflow.foundation.documents import parse_json
-from asdflow.foundation.errors import FetchError
+from asdflow.foundation.errors import FetchError, out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +41,7 @@ def read_torch(path: Path) -> Any:
         raise FetchError(
             path,
             f"is not a readable torch checkpoint: {type(error).__name__}, {reason}",
-            "Fetch or copy it again.",
+            ("Run with fewer jobs at once. " if out_of_memory(error) else "") + "Fetch or copy it again.",
         ) from None
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Sequence
 
 LISTED = 10
 """Problems that an error names; it counts the others."""
+
+#: Words of torch, the C++ library, libsndfile and Python's threads.
+_MEMORY = ("allocate memory", "bad_alloc", "malloc () failed", "can't start new thread")
 
 
 class AsdflowError(Exception):
@@ -62,6 +66,15 @@ class OfflineError(NoSourceError):
         error = OfflineError(where, self.what, remedy)
         error.reasons, error.hosts = self.reasons, self.hosts
         return error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out; every library has a word of its own for it."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _MEMORY)
 
 
 def together(where: object, what: str, problems: Sequence[str], remedy: str) -> DataError:

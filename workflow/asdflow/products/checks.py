@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from asdflow.foundation.errors import ProductError
+from asdflow.products.layout import rebuild
 from asdflow.products.schemas import Column, Schema
-
-REMEDY = "Delete it, build it with `snakemake --cores 8` and its path, then type the same command again."
 
 
 def check(path: str | Path, schema: Schema, table: pa.Table, columns: list[str] | None = None) -> None:
@@ -19,7 +18,7 @@ def check(path: str | Path, schema: Schema, table: pa.Table, columns: list[str] 
     missing = [column.name for column in wanted if column.name not in table.column_names]
     extra = sorted(set(table.column_names) - {column.name for column in wanted})
     if missing or extra:
-        raise ProductError(path, f"lacks columns {missing} and has unknown columns {extra}", REMEDY)
+        raise ProductError(path, f"lacks columns {missing} and has unknown columns {extra}", rebuild(path))
     for column in wanted:
         _check_column(path, column, table.column(column.name))
     if schema.either and set(schema.either) <= set(table.column_names):
@@ -34,13 +33,13 @@ def _check_column(path, column: Column, values: pa.ChunkedArray) -> None:
     if pa.types.is_list(declared) and pa.types.is_fixed_size_list(found):
         declared, found = declared.value_type, found.value_type
     if found != declared:
-        raise ProductError(where, f"is of type {values.type}, expected {column.type}", REMEDY)
+        raise ProductError(where, f"is of type {values.type}, expected {column.type}", rebuild(path))
     if values.null_count and not column.optional:
-        raise ProductError(where, f"has {values.null_count} nulls", REMEDY)
+        raise ProductError(where, f"has {values.null_count} nulls", rebuild(path))
     if column.values:
         odd = sorted(set(pc.unique(values).to_pylist()) - {None, *column.values})
         if odd:
-            raise ProductError(where, f"holds {odd[:3]}, allowed are {list(column.values)}", REMEDY)
+            raise ProductError(where, f"holds {odd[:3]}, allowed are {list(column.values)}", rebuild(path))
     flat = values
     while (
         pa.types.is_list(flat.type)
@@ -52,14 +51,14 @@ def _check_column(path, column: Column, values: pa.ChunkedArray) -> None:
         finite = pc.is_finite(flat)
         if pc.any(pc.invert(finite)).as_py():  # null where every value is
             count = pc.sum(pc.invert(finite)).as_py()
-            raise ProductError(where, f"has {count} values that are not finite", REMEDY)
+            raise ProductError(where, f"has {count} values that are not finite", rebuild(path))
     if (column.low is not None or column.high is not None) and flat.null_count < len(flat):
         bounds = pc.min_max(flat).as_py()
         low = bounds["min"] if column.low is not None and bounds["min"] < column.low else None
         high = bounds["max"] if column.high is not None and bounds["max"] > column.high else None
         if low is not None or high is not None:
             value, limit = (low, f">= {column.low}") if low is not None else (high, f"<= {column.high}")
-            raise ProductError(where, f"holds {value}, must be {limit}", REMEDY)
+            raise ProductError(where, f"holds {value}, must be {limit}", rebuild(path))
 
 
 def _check_either(path, names: tuple[str, str], table: pa.Table) -> None:
@@ -67,7 +66,7 @@ def _check_either(path, names: tuple[str, str], table: pa.Table) -> None:
     odd = table.num_rows - (pc.sum(pc.xor(one, two)).as_py() or 0)
     if odd:
         both = " and ".join(map(repr, names))
-        raise ProductError(path, f"has {odd} rows with both or none of {both}", REMEDY)
+        raise ProductError(path, f"has {odd} rows with both or none of {both}", rebuild(path))
 
 
 def _check_key(path, schema: Schema, table: pa.Table) -> None:

@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 
 from asdflow.foundation.errors import ProductError
 from asdflow.products import tables
+from asdflow.products.layout import rebuild
 from asdflow.products.schemas import FRAMES
 from asdflow.products.seals import Seal
 
 GROUP_BYTES = 8 << 20  # a row group holds at most this much, or a single row
 ALONE_BYTES = 256 << 10  # rows of several layers that are larger than this stay alone
 BATCH_BYTES = 32 << 20  # a batch handed to a reader holds about this much
-REMEDY = tables.REMEDY
 
 Row = tuple[str, str, np.ndarray]  # clip, layer, (time, bands, channels) float32
 
@@ -152,7 +152,7 @@ class FrameFile:
             if self._last[index] > name:
                 break
         self._require_layer(layer)
-        raise ProductError(self.path, f"has no clip {name!r}", REMEDY)
+        raise ProductError(self.path, f"has no clip {name!r}", rebuild(self.path))
 
     def rows(self) -> Iterator[Row]:
         """All rows in order."""
@@ -185,7 +185,7 @@ class FrameFile:
                 raise ProductError(
                     self.path,
                     f"clip {clip!r}, layer {layer!r} has {len(value)} values for shape {shape}",
-                    REMEDY,
+                    rebuild(self.path),
                 )
             yield clip, layer, value.reshape(shape)
 

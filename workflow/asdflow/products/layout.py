@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ PLACES = {
     "figures": "figures/{dataset}/{figure}.svg",
     "leaderboard": "leaderboard.csv",
     "report": "report.html",
+    "study": "logs/study.json",  # beside the products, none of which it decides
 }
+#: Folders of results/ whose files are tables; what follows in a path says what a file is.
+STAGES = tuple(one.split("/")[0] for one in PLACES.values() if one.endswith(".parquet"))
 
 Chosen = str | Collection[str]
 
@@ -43,6 +47,38 @@ def path(product: str, folder: str | Path = RESULTS, **names: str) -> str:
         Values of its axes, e.g. `dataset="mine"`; one that is left out stays in braces, a wildcard of a rule.
     """
     return f"{folder}/{_filled(PLACES[product], names)}"
+
+
+def place(path: str | Path) -> str:
+    """What the path of a table says that it is, "distances/.../fan.parquet"; nothing outside results/."""
+    return "/".join(_parted(path)[1])
+
+
+def rebuild(path: str | Path) -> str:
+    """The remedy for a table that cannot be trusted: the command that makes it anew, and it alone.
+
+    The study is the one that its results were made of, whatever file it was read from; a command that is
+    typed in the clone works for results elsewhere as well.
+    """
+    folder, parts = _parted(path)
+    if not parts or folder[-1:] != (RESULTS,):
+        return "Build it with snakemake, in the folder where it was made, then type the same command again."
+    command = ["snakemake", "--cores", "8"]
+    if base := folder[:-1]:
+        command += ["--directory", str(Path(*base))]
+    if (study := Path(*folder, PLACES["study"])).is_file():
+        command += [f"--configfile={study}"]
+    command += ["--force", "/".join((RESULTS, *parts))]
+    return f"Build it anew with `{shlex.join(command)}`, then type the same command again."
+
+
+def _parted(path: str | Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The folder of results that a table lies in, and its place there; no place outside results/."""
+    parts = Path(path).parts
+    begins = [number for number, part in enumerate(parts[:-1]) if part in STAGES]
+    # A stage's name may be that of a data set or of a folder above: the first one below results/ counts.
+    begins = [number for number in begins if parts[number - 1 : number] == (RESULTS,)] or begins
+    return (parts[: begins[0]], parts[begins[0] :]) if begins else ((), ())
 
 
 def log(name: str, **names: str) -> str:

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from asdflow.foundation.errors import ProductError
+from asdflow.foundation.errors import ProductError, out_of_memory
 from asdflow.foundation.files import whole_file
 from asdflow.products import seals
-from asdflow.products.checks import REMEDY, check
-from asdflow.products.layout import PLACES
+from asdflow.products.checks import check
+from asdflow.products.layout import place, rebuild
 from asdflow.products.schemas import SCHEMAS, Schema
 
 # Fixed so that equal rows give equal bytes; zstd 3 halves float frames at hardly any cost.
@@ -25,8 +25,6 @@ WRITER = dict(
     compression="zstd", compression_level=3, use_dictionary=True, write_statistics=True, version="2.6"
 )
 CLIP = ("machine", "section", "clip", "split")
-#: Folders of results/ whose files are products; what follows in a path says what a file is.
-STAGES = tuple(one.split("/")[0] for one in PLACES.values() if one.endswith(".parquet"))
 
 
 def write(
@@ -94,13 +92,6 @@ def writer(
         seals.seal(partial)
 
 
-def place(path: str | Path) -> str:
-    """What the path of a product says that it is, "distances/.../fan.parquet"; nothing outside results/."""
-    parts = Path(path).parts
-    begins = [number for number, part in enumerate(parts[:-1]) if part in STAGES]
-    return "/".join(parts[begins[0] :]) if begins else ""
-
-
 def read(
     path: str | Path, kind: str, columns: list[str] | None = None, made_by: Mapping | None = None
 ) -> pa.Table:
@@ -158,7 +149,7 @@ def require_same_clips(one: tuple[str | Path, pa.Table], other: tuple[str | Path
             path,
             f"is not of the clips of {other[0]}: it {has} {split} clip {clip!r} of machine {machine}, "
             f"section {section}, and differs in {len(odd)} in all",
-            REMEDY,
+            rebuild(path),
         )
 
 
@@ -171,31 +162,31 @@ def read_distances(path: str | Path, inherited: Mapping[str, Any]) -> tuple[str,
 
 @contextmanager
 def open_product(
-    path: str | Path, kind: str, made_by: Mapping | None = None
+    path: str | Path, kind: str | None = None, made_by: Mapping | None = None
 ) -> Iterator[tuple[pq.ParquetFile, seals.Seal]]:
     """Open a product for streaming; its rows are to be believed once the seal of their group was checked.
 
-    Raises ProductError as `read` does.
+    Raises ProductError as `read` does; without `kind` it may be any.
     """
     with whole(path):
         seal = seals.Seal(path)
         file = pq.ParquetFile(path)
     with file:
         found = provenance(file)
-        if found.get("kind") != kind:
-            raise ProductError(path, f"holds {found.get('kind')!r}, expected {kind!r}", REMEDY)
+        if kind is not None and found.get("kind") != kind:
+            raise ProductError(path, f"holds {found.get('kind')!r}, expected {kind!r}", rebuild(path))
         if found["place"] and place(path) and found["place"] != place(path):
-            raise ProductError(path, f"is the file of {found['place']} under another name", REMEDY)
+            raise ProductError(path, f"is the file of {found['place']} under another name", rebuild(path))
         if made_by is not None and found["made_by"] != json.loads(json.dumps(made_by)):
-            raise ProductError(path, f"was made from {found['made_by']}, expected {dict(made_by)}", REMEDY)
+            raise ProductError(
+                path, f"was made from {found['made_by']}, expected {dict(made_by)}", rebuild(path)
+            )
         yield file, seal
 
 
 def verify(path: str | Path) -> None:
     """Raise ProductError unless a product has the bytes that were written, under the name they were given."""
-    with whole(path):
-        kind = provenance(path).get("kind", "")
-    with open_product(path, kind) as (_, seal), whole(path):
+    with open_product(path) as (_, seal), whole(path):
         seal.check()
 
 
@@ -207,7 +198,9 @@ def whole(path: str | Path) -> Iterator[None]:
     except FileNotFoundError:
         raise ProductError(path, "does not exist", "Run snakemake to build it.") from None
     except (seals.Broken, pa.ArrowInvalid, OSError) as error:
-        raise ProductError(path, f"is damaged: it {error}", REMEDY) from None
+        if out_of_memory(error):
+            raise
+        raise ProductError(path, f"is damaged: it {error}", rebuild(path)) from None
 
 
 def provenance(file: pq.ParquetFile | str | Path) -> dict[str, Any]:
@@ -224,8 +217,10 @@ def inherited(*files: str | Path) -> dict[str, Any]:
     `{"unverified": [weights, ...]}` where an encoder's entry accepted weights that nobody vouches for, else
     nothing: so each product of such a study says so.
     """
-    made_by = [provenance(file).get("made_by", {}) for file in files]
-    weights = {name for one in made_by for name in one.get("unverified", [])}
+    weights: set[str] = set()
+    for path in files:
+        with open_product(path) as (file, _):
+            weights.update(provenance(file)["made_by"].get("unverified", []))
     return {"unverified": sorted(weights)} if weights else {}
 
 
@@ -237,7 +232,7 @@ def matrix(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
         return np.empty((0, 0), dtype=column.type.value_type.to_pandas_dtype())
     lengths = pc.unique(pc.list_value_length(column)).to_pylist()
     if len(lengths) != 1:
-        raise ProductError("vector column", f"has vectors of lengths {sorted(lengths)}", REMEDY)
+        raise ProductError("vector column", f"has vectors of lengths {sorted(lengths)}", "Build them anew.")
     return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), lengths[0])
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from asdflow.foundation.errors import ProductError
 from asdflow.pipeline.build import pooling as build_pooling
 from asdflow.products.frames import read_frames
-from asdflow.products.tables import REMEDY
+from asdflow.products.layout import rebuild
 
 
 def embed(clips: pa.Table, frames: str | Path, layer: str, pooling: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,13 +48,13 @@ def embed(clips: pa.Table, frames: str | Path, layer: str, pooling: Mapping[str,
         raise ProductError(
             frames,
             f"has no frames of layer {layer!r} for {len(missing)} clips, first {missing[0]!r}",
-            REMEDY,
+            rebuild(frames),
         )
     if unknown:
         raise ProductError(
             frames,
             f"has frames of {len(unknown)} clips that the clips table does not have, first {unknown[0]!r}",
-            REMEDY,
+            rebuild(frames),
         )
     values = np.stack([vectors[name] for name in names])
     return {name: clips.column(name) for name in ("machine", "section", "clip", "split", "domain")} | {

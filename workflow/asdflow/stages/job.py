@@ -10,7 +10,17 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from asdflow.foundation.errors import AsdflowError, DataError, ProductError
+from asdflow.foundation.errors import AsdflowError, DataError, ProductError, out_of_memory
+from asdflow.products.layout import place
+
+#: What makes a stage need less memory.
+LESS = {
+    "clips": "cut long recordings into shorter files",
+    "frames": "cut long recordings into clips (`start_s` and `duration_s` in clips.csv)",
+    "embeddings": "cut long recordings into clips (`start_s` and `duration_s` in clips.csv)",
+    "distances": "give each section fewer training clips",
+    "scores": "give each section fewer training clips",
+}
 
 
 class Tee:
@@ -110,11 +120,12 @@ def _explained(error: Exception, snakemake: Any) -> AsdflowError | None:
             "the disk is full",
             "Free space and run the same command again; what was finished is kept.",
         )
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if out_of_memory(error):
+        stage = place(made).split("/")[0].replace("shards", "frames")
+        less = f"; or {LESS[stage]}" if stage in LESS else ""
         return DataError(
             made,
             f"there is not enough memory ({' '.join(str(error).split()) or 'nothing more is free'})",
-            "Run with fewer jobs at once (a smaller number behind --cores); frames need less with more "
-            "`extraction.shards`, scores with fewer clips in a bank.",
+            f"Run with fewer jobs at once (a smaller number behind --cores){less}.",
         )
     return None

@@ -53,11 +53,18 @@ def _read_hugging_face(path: Path) -> tuple[EatConfig, State, dict[int, str]]:
     beside = config_beside(path)
     if beside is None:
         return from_shapes(path, {name: tuple(value.shape) for name, value in found.items()}), found, {}
+    return configuration(beside), found, {}
+
+
+def configuration(path: Path) -> EatConfig:
+    """Sizes from a config.json of the hub. Raises FetchError for a damaged one, or of another network."""
     try:
-        values = parse_json(beside.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError(f"it holds a {type(values).__name__}")
     except ValueError as error:
-        raise FetchError(beside, f"is not JSON: {error}", "Fetch it again.") from None
-    return from_hugging_face(beside, values), found, {}
+        raise FetchError(path, f"is not JSON of options: {error}", "Fetch it again.") from None
+    return from_hugging_face(path, values)
 
 
 def _read_fairseq(path: Path) -> tuple[EatConfig, State, dict[int, str]]:

@@ -19,6 +19,10 @@ def config_beside(path: Path) -> Path | None:
     return next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
 
 
+DEEPEST, LARGEST = 1000, 1_000_000
+"""Blocks, and any number of a configuration: beyond them a file is damaged."""
+
+
 @dataclass(frozen=True)
 class EatConfig:
     """What decides the computation. Defaults are those of the base model."""
@@ -102,13 +106,13 @@ def from_fairseq(where: object, model: Mapping[str, Any], classes: int, rows: in
     rows : int, optional
         Of the position table in the file.
     """
-    image = model.get("modalities", {}).get("image", {})
+    image = mapping(where, mapping(where, model, "modalities"), "image")
     get, get_image = _reader(where, model), _reader(where, image)
     width = get("embed_dim", 768)
     refuse(where, model, layer_norm_first=False)
     refuse(where, image, use_alibi_encoder=False, fixed_positions=True, prenet_depth=0)
     refuse(where, image, in_chans=1, num_extra_tokens=1, embed_dim=width)
-    patch = get_image("patch_size", 16)
+    patch = max(1, get_image("patch_size", 16))
     steps = get_image("max_length", 768) if rows is None else rows // max(1, MEL_BINS // patch)
     eps = get("norm_eps", 1e-6)
     return _checked(
@@ -140,21 +144,29 @@ def from_shapes(where: object, shapes: Mapping[str, tuple[int, ...]]) -> EatConf
             "Put the config.json of the model into the same folder.",
         )
     width, patch = kernel[0], kernel[2]
-    rows = shapes.get("fixed_positional_encoder.positions", (1, 768 * MEL_BINS // patch))[1]
-    blocks = {int(name.split(".")[1]) for name in shapes if name.startswith("blocks.")}
+    rows = (*shapes.get("fixed_positional_encoder.positions", ()), 1, 768 * MEL_BINS // patch)[1]
+    blocks = {name.split(".")[1] for name in shapes if name.startswith("blocks.")}
     return _checked(
         where,
         EatConfig(
             width=width,
             depth=len(blocks),
             heads=width // 64,
-            hidden=shapes.get("blocks.0.mlp.fc1.weight", (4 * width,))[0],
+            hidden=(*shapes.get("blocks.0.mlp.fc1.weight", ()), 4 * width)[0],
             patch=patch,
             steps=rows // max(1, MEL_BINS // patch),
-            classes=shapes.get("head.weight", (0,))[0],
+            classes=(*shapes.get("head.weight", ()), 0)[0],
             head_eps=1e-5,
         ),
     )
+
+
+def mapping(where: object, values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The options below a key; none where it is not there. Raises FetchError for anything else."""
+    found = values.get(key, {})
+    if not isinstance(found, Mapping):
+        raise _refusal(where, key, found, "options")
+    return found
 
 
 def refuse(where: object, values: Mapping[str, Any], **published: Any) -> None:
@@ -168,6 +180,8 @@ def _checked(where: object, config: EatConfig) -> EatConfig:
     for key in ("width", "depth", "heads", "hidden", "patch", "steps"):
         if getattr(config, key) < 1:
             raise _refusal(where, key, getattr(config, key), "a positive number")
+    if config.depth > DEEPEST:
+        raise _refusal(where, "depth", config.depth, f"at most {DEEPEST}")
     if config.width % config.heads:
         raise _refusal(where, "embed_dim", config.width, f"a multiple of its {config.heads} heads")
     if config.width % 4:
@@ -181,8 +195,8 @@ def _reader(where: object, values: Mapping[str, Any]):
     def get(key: str, default: Any) -> Any:
         value = values.get(key, default)
         number = (int, float) if isinstance(default, float) else int
-        if isinstance(value, bool) or not isinstance(value, number):
-            raise _refusal(where, key, value, "a number")
+        if isinstance(value, bool) or not isinstance(value, number) or not abs(value) <= LARGEST:
+            raise _refusal(where, key, value, f"a number, at most {LARGEST}")
         return value
 
     return get

@@ -74,13 +74,17 @@ def read_geometry(folder: Path) -> Geometry:
     path = next((folder / name for name in FRONT_ENDS if (folder / name).is_file()), folder / FRONT_ENDS[0])
     config = _built(folder / CONFIG, transformers.CONFIG_MAPPING[options["model_type"]], options)
     front_end = _built(path, getattr(transformers, kind.front_end), _front_end(path, kind))
-    return kind.geometry(folder, config, front_end)
+    try:
+        return kind.geometry(folder, config, front_end)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}, {' '.join(str(error).split())}"
+        raise FetchError(folder, f"has options that make no network: {reason}", "Copy it again.") from None
 
 
 def kind_of(folder: Path, options: Mapping[str, Any]) -> Kind:
     """The kind of network that a configuration names. FetchError when it is not one of KINDS."""
     found = options.get("model_type")
-    if found not in KINDS:
+    if not isinstance(found, str) or found not in KINDS:
         raise FetchError(
             folder / CONFIG,
             f"has model_type {found!r}, which this encoder does not know",
@@ -115,11 +119,9 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _built(path: Path, cls: Any, options: dict[str, Any]) -> Any:
-    """A configuration object of the library, which checks its options in ways of its own."""
-    from huggingface_hub.errors import StrictDataclassError
-
+    """A configuration object of the library, which stumbles over wrong options in every way there is."""
     try:
         return cls.from_dict(options)
-    except (StrictDataclassError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:
+        reason = f"{type(error).__name__}, {' '.join(str(error).split())}"
         raise FetchError(path, f"is no configuration of {cls.__name__}: {reason}", "Copy it again.") from None
