@@ -4,6 +4,7 @@ import os
 
 from asdflow.config.remembered import remember
 from asdflow.plan.network import require_hosts
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -34,7 +35,11 @@ wildcard_constraints:
 
 
 onstart:
+    from asdflow.plan.foreseen import foresee  # here: every job reads this file
+
     try:
+        for text in foresee(plan):
+            logger.warning(f"WARNING {text}")
         require_hosts(
             plan,
             [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()],

@@ -78,4 +78,4 @@ def test_reasons_are_told_in_words(reason, words):
 
 
 def test_a_job_without_wildcards_goes_by_its_product():
-    assert described("report", {}, ["results/report.html"]) == "results/report.html"
+    assert described({}, ["results/report.html"]) == "results/report.html"

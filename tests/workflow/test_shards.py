@@ -42,8 +42,9 @@ def test_a_job_asks_for_a_gpu_where_its_encoder_runs_on_one(tmp_path, device, gp
     config = CONFIG.replace("logmel: {name: logmel}", f"small: {encoder}")
     project = Project.create(tmp_path / "project", config)
     (project.folder / "tiny.pt").touch()
-    shown = project.run("results/frames/own/small/fan.parquet", "--dry-run", "--quiet", "host").stdout
-    assert f"gpu={gpus}" in shown
+    shown = project.run("results/frames/own/small/fan.parquet", "--dry-run").stdout
+    assert "frames_of_machine: own small fan" in shown
+    assert ("own small fan (on a GPU)" in shown) == bool(gpus)
 
 
 def test_frames_that_are_not_kept_are_gone_once_every_pooling_has_read_them(built, tmp_path):

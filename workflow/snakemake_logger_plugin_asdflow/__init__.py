@@ -108,7 +108,9 @@ class LogHandler(LogHandlerBase):
         super().close()
 
     def _begins(self, record: logging.LogRecord) -> None:
-        what = described(record.rule_name, record.wildcards, record.output)
+        what = described(record.wildcards, record.output)
+        if record.resources.get("gpu"):
+            what += " (on a GPU)"
         self.jobs[record.jobid] = f"{record.rule_name} {what}".strip(), time.monotonic()
         if self.common_settings.dryrun:
             self.planned[meaning(record.reason)][record.rule_name].append(what or "-")
@@ -163,7 +165,7 @@ class LogHandler(LogHandlerBase):
             print(text, file=self.stream, flush=True)
 
 
-def described(rule: str, wildcards: Any, output: Any) -> str:
+def described(wildcards: Any, output: Any) -> str:
     """What a job makes, in the words of its wildcards: "factory yamnet layer9 mean fan"."""
     words = list(dict(wildcards or {}).values())
     if words:

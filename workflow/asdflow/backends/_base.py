@@ -108,6 +108,11 @@ class Backend(ABC):
     compares_in: Space | None = None
 
     @property
+    def libraries(self) -> tuple[str, ...]:
+        """Distributions that compute its scores only where a parameter asks for them, e.g. "faiss-cpu"."""
+        return ()
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """Metrics whose matrices of whole vectors can be shared with other detectors."""
         return (

@@ -11,7 +11,8 @@ from scipy.special import logsumexp
 
 from asdflow.backends import register
 from asdflow.backends._base import Backend, Fitted, require_size
-from asdflow.geometry.clustering import canonical_order, kmeans
+from asdflow.geometry.clustering import kmeans
+from asdflow.geometry.order import canonical_order
 from asdflow.references.bank import Queries
 from asdflow.references.references import References
 

@@ -51,6 +51,11 @@ class KNN(NeighbourBackend):
         return {"reference": reason, "bank": reason}
 
     @property
+    def libraries(self) -> tuple[str, ...]:
+        """That of the index, if there is one."""
+        return () if self.index == "exact" else ("faiss-cpu",)
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """An index makes no use of distances that are known."""
         return super().metrics if self.index == "exact" else ()

@@ -30,7 +30,8 @@ def main() -> None:
 
 @app.command()
 def check(configfile: Annotated[Path, CONFIG] = DEFAULT) -> None:
-    """Check a configuration and say how large its grid is."""
+    """Check a configuration, say how large its grid is, and what of it is known not to be computed."""
+    from asdflow.plan.foreseen import foresee
     from asdflow.plan.plan import Plan
 
     study = study_of(configfile)
@@ -43,6 +44,8 @@ def check(configfile: Annotated[Path, CONFIG] = DEFAULT) -> None:
         f"{configfile}: {len(study.datasets)} data sets with {machines} machines, {grid}, "
         f"{len(study.detectors)} detectors, {len(study.fusions)} fusions: {files} score files"
     )
+    for text in foresee(plan):
+        print(f"WARNING {text}")
 
 
 @app.command()

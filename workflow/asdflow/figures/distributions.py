@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +13,7 @@ from asdflow.figures import register
 from asdflow.figures.base import Picture
 from asdflow.presentation import words
 from asdflow.presentation.colours import GROUND, INK, MUTED, NO_DOMAIN, SOURCE, TARGET
-from asdflow.presentation.evidence import told
+from asdflow.presentation.evidence import beside, no_values, told, untold
 
 if TYPE_CHECKING:
     from asdflow.presentation.plotting import Sheet
@@ -29,11 +29,13 @@ COLOURS = {"source": SOURCE.light, "target": TARGET.light, None: NO_DOMAIN.light
 class Distributions(Picture):
     """Test scores by domain and label, one panel a machine, of one system.
 
-    A dot is a clip: hollow normal, filled anomalous. A group of more clips than `dots` is shown by as many
-    quantiles, evenly spaced in probability. Scores of different machines come from different banks and do
-    not compare, so every panel has its own axis: logarithmic where the largest score is more than 8 times the
-    median and none is 0 or below.
+    A dot is a clip: hollow normal or without a label, filled anomalous. A group of more clips than `dots` is
+    shown by as many quantiles, evenly spaced in probability. Scores of different machines come from different
+    banks and do not compare, so every panel has its own axis: logarithmic where the largest score is more
+    than 8 times the median and none is 0 or below.
     """
+
+    needs_values: ClassVar[bool] = False
 
     system: Annotated[
         str | None, Field(description="Detector or fusion; the one the report plays if absent.")
@@ -47,10 +49,13 @@ class Distributions(Picture):
         from asdflow.presentation import plotting
 
         system = self._system(results, dataset)
-        groups = _groups(results, dataset, system)
+        groups = _groups(results, dataset, system) if system else {}
+        if not groups:
+            reason = f"{no_values(results, dataset) or beside(results, dataset)}"
+            return plotting.message(f"{dataset}: no scores to draw", reason, results.simulated(dataset))
         machines = list(groups)
         names = list(dict.fromkeys(name for one in groups.values() for name in one))
-        labels = [" ".join(filter(None, name)) for name in names]
+        labels = [" ".join([*filter(None, name[:1]), name[1] or "no label"]) for name in names]
         label = plotting.widest(labels) + 0.14
         room = plotting.WIDTH - 2 * plotting.EDGE
         columns = min(3, len(machines))
@@ -67,11 +72,9 @@ class Distributions(Picture):
 
         sheet = plotting.Sheet(
             _title(results, system, groups),
-            f"Scores of the test clips of {dataset}; {told(results, dataset)}. Hollow: normal. "
-            "Filled: anomalous. Tick: median of the group. The more the filled dots lie right of the hollow "
-            "ones, the better.",
+            _lead(results, dataset, groups),
             (label + columns * wide + gap * (columns - 1), body),
-            self._note(results, system, groups),
+            self._note(results, dataset, groups),
             results.simulated(dataset),
         )
         for index, machine in enumerate(machines):
@@ -95,9 +98,9 @@ class Distributions(Picture):
         )  # fmt: skip
         return sheet
 
-    def _system(self, results: Results, dataset: str) -> System:
+    def _system(self, results: Results, dataset: str) -> System | None:
         feature = {"encoder": self.encoder, "layer": self.layer, "pooling": self.pooling}
-        if self.system is None and not any(feature.values()):
+        if not results.systems(dataset) or (self.system is None and not any(feature.values())):
             return results.featured(dataset)
         return results.best(dataset, self.system, feature)
 
@@ -138,10 +141,14 @@ class Distributions(Picture):
             pad = 0.04 * (high - low) or 0.5 * abs(high) or 0.5
             axes.set_xlim(low - pad, high + pad)
 
-    def _note(self, results: Results, system: System, groups) -> str:
+    def _note(self, results: Results, dataset: str, groups) -> str:
         notes = []
         chosen = (self.system, self.encoder, self.layer, self.pooling)
-        if not any(chosen) and not results.study.report.get("system"):
+        if not results.systems(dataset):
+            notes.append(
+                "Nothing tells which system is best: the first of the study that has scores is shown."
+            )
+        elif not any(chosen) and not results.study.report.get("system"):
             notes.append("The system shown is the first of the leaderboard.")
         largest = max(len(values) for one in groups.values() for values in one.values())
         if largest > self.dots:
@@ -150,19 +157,35 @@ class Distributions(Picture):
 
 
 def _groups(results: Results, dataset: str, system: System) -> dict[str, dict[tuple, np.ndarray]]:
-    """Scores of each machine by (domain, label), in the order of a panel's rows; empty groups are absent."""
+    """Scores of each machine by (domain, label), in the order of a panel's rows; what has none is absent."""
     import polars as pl
 
-    test = results.scores(dataset, system).filter(pl.col("split") == "test")
+    test = results.scores(dataset, system).filter(pl.col("split") == "test", pl.col("score").is_not_null())
     parts = {
         key: one["score"].to_numpy()
         for key, one in test.partition_by(["machine", "domain", "label"], as_dict=True).items()
     }
-    order = [(domain, label) for domain in ("source", "target", None) for label in ("normal", "anomaly")]
-    return {
+    labels = ("normal", "anomaly", None)
+    order = [(domain, label) for domain in ("source", "target", None) for label in labels]
+    found = {
         machine: {name: parts[machine, *name] for name in order if (machine, *name) in parts}
         for machine in results.machines(dataset)
     }
+    return {machine: one for machine, one in found.items() if one}
+
+
+def _lead(results: Results, dataset: str, groups) -> str:
+    """What a mark is, as far as there are such marks."""
+    labels = {label for one in groups.values() for _, label in one}
+    kinds = {"normal": "Hollow: normal.", "anomaly": "Filled: anomalous.", None: "Hollow, no label: unknown."}
+    marks = [text for label, text in kinds.items() if label in labels]
+    if {"normal", "anomaly"} <= labels:
+        better = " The more the filled dots lie right of the hollow ones, the better."
+    else:
+        better = ""
+    rests = told(results, dataset) if results.systems(dataset) else untold(results, dataset)
+    how = f"{' '.join(marks)} Tick: median of the group.{better}"
+    return f"Scores of the test clips of {dataset}; {rests}. {how}"
 
 
 def _thin(values: np.ndarray, most: int) -> np.ndarray:
@@ -188,6 +211,8 @@ def _heads(results: Results, dataset: str, system: System, machine: str) -> str:
         pl.col("machine") == machine,
     )
     value = dict(rows.select("metric", "value").iter_rows())
+    if not value:
+        return "no AUC"
     if "auc_target" in value:
         return f"AUC source {100 * value['auc_source']:.0f}, target {100 * value['auc_target']:.0f}"
     return ", ".join(
@@ -212,7 +237,11 @@ def _title(results: Results, system: System, groups) -> str:
         )
         what = "Normal clips of the target domain", "than those of the source"
     else:
-        both = list(groups)
+        both = [
+            machine for machine, one in groups.items() if {"normal", "anomaly"} <= {kind for _, kind in one}
+        ]
+        if not both:
+            return f"Scores of {name}: no normal and anomalous clips to compare"
         higher = sum(_anomalies_higher(one) for one in groups.values())
         what = "Anomalous clips", "than normal ones"
     no = " no" if not higher and len(both) == 1 else ""

@@ -78,7 +78,7 @@ class Effects(Picture):
         swarms = [_swarm([value for value, _ in row], DOT / width * limit) for row in moves]
         heights = [max(0.56, DOT * (1 + max(swarm) - min(swarm)) + 0.34) for swarm in swarms]
 
-        machines = len(results.machines(dataset))
+        machines = len(results.judged(dataset))
         sheet = plotting.Sheet(
             _title([one.mean("difference") for one in effects], labels, name),
             _lead(name, machines, told(results, dataset), words.coverage(options["confidence"])),

@@ -109,7 +109,7 @@ def _cells(results: Results, dataset: str, feature: tuple[str, str, str], metric
     total = dict(overall.select("system", "value").iter_rows())
     order = {name: index for index, name in enumerate(results.kinds)}
     systems = sorted(total, key=lambda name: (-total[name], order[name]))
-    machines = results.machines(dataset)
+    machines = results.judged(dataset)
     one = results.by_machine(dataset).filter(*here, pl.col("metric") == metric)
     value = {
         (system, machine): value
@@ -172,7 +172,7 @@ def _notes(results: Results, dataset: str, asked, feature, metric: str, wanted: 
             for name, value in zip(("encoder", "layer", "pooling"), feature, strict=True)
         ),
     )
-    if cells.select("machine", "section").n_unique() > len(results.machines(dataset)):
+    if cells.select("machine", "section").n_unique() > len(results.judged(dataset)):
         notes.append("A machine's value is the harmonic mean over its sections.")
     known = cells.filter(pl.col("units") > 0)
     if known.height:

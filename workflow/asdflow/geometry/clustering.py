@@ -6,21 +6,12 @@ of equal inertia with three starts, takes 0.05 s of 768 dimensions, 0.47 s of 6,
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
 from asdflow.foundation.seeds import generator
 
 RESTARTS = 10
 ROUNDS = 300
-
-
-def canonical_order(vectors: np.ndarray) -> np.ndarray:
-    """Order of rows that depends on their values alone (at single precision), not on where they stand."""
-    rows = np.ascontiguousarray(vectors, dtype=np.float32)
-    digests = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
-    return np.array(sorted(range(len(rows)), key=lambda row: digests[row]))
 
 
 def kmeans(square: np.ndarray, clusters: int, seed: tuple) -> np.ndarray:

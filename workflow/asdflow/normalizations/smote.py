@@ -10,7 +10,7 @@ from pydantic import Field
 
 from asdflow.backends._base import require_size
 from asdflow.foundation.seeds import generator
-from asdflow.geometry.clustering import canonical_order
+from asdflow.geometry.order import canonical_order
 from asdflow.normalizations import register
 from asdflow.normalizations._bank import domain_rows, squares
 from asdflow.normalizations._base import BankNormalization

@@ -9,7 +9,8 @@ What counts, for a script and the members that it finds by name:
   docstrings, but for pages, which print docstrings;
 * files of other suffixes beside these modules (templates, style sheets), and those of resources/ that they
   name;
-* the versions of the libraries that these modules import, of those that compute (COMPUTING).
+* the versions of the libraries that these modules import, of those that compute; an optional one counts
+  where an entry asks for it.
 
 Plumbing does not count: it finds, checks, stores and explains, but decides no number. Pages are cheap and
 show words, so that for them everything counts.
@@ -19,36 +20,26 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from asdflow.foundation.libraries import DECIDING as DECIDING_LIBRARIES
 from asdflow.products.schemas import SCHEMAS
 
 #: Packages and modules that decide no number. `schema_digest` covers what a product looks like.
 PLUMBING = (
-    *("asdflow.foundation.errors", "asdflow.foundation.files", "asdflow.foundation.progress"),
-    *("asdflow.foundation.registry", "asdflow.products", "asdflow.checkpoints", "asdflow.download"),
+    *("asdflow.foundation", "asdflow.products", "asdflow.checkpoints", "asdflow.download"),
     *("asdflow.config", "asdflow.plan", "asdflow.pipeline.build", "asdflow.stages.job"),
 )
+#: A part of them that does.
+DECIDING = ("asdflow.foundation.seeds",)
 #: Scripts that make what people read.
 PAGES = frozenset({"report", "leaderboard", "figures"})
-#: Import name to distribution, of libraries whose version may change a number or a picture.
-COMPUTING = {
-    "jinja2": "jinja2",
-    "matplotlib": "matplotlib",
-    "numba": "numba",
-    "numpy": "numpy",
-    "polars": "polars",
-    "scipy": "scipy",
-    "sklearn": "scikit-learn",
-    "soundfile": "soundfile",
-    "torch": "torch",
-    "torchaudio": "torchaudio",
-    "transformers": "transformers",
-}
+#: Import names of libraries that make pictures and pages.
+DRAWING = frozenset({"jinja2", "matplotlib"})
 #: Suffixes of files that modules read from their own folder.
 BESIDE = frozenset({".css", ".j2", ".js", ".json"})
 PACKAGE = Path(__file__).parents[1]
@@ -111,7 +102,7 @@ def decided_by(script: str, *modules: str) -> Parts:
             continue
         files.add(file)
         source = _source(file)
-        libraries |= {COMPUTING[name] for name in source.libraries if name in COMPUTING}
+        libraries |= source.libraries & {*DECIDING_LIBRARIES, *(DRAWING if page else ())}
         files |= _beside(file)
         files |= {path for name in source.texts if (path := _resources() / name).is_file()}
         pending += [
@@ -121,7 +112,11 @@ def decided_by(script: str, *modules: str) -> Parts:
 
 
 def _is_plumbing(module: str) -> bool:
-    return any(module == one or module.startswith(f"{one}.") for one in PLUMBING)
+    return _within(module, PLUMBING) and not _within(module, DECIDING)
+
+
+def _within(module: str, packages: Iterable[str]) -> bool:
+    return any(f"{module}.".startswith(f"{one}.") for one in packages)
 
 
 def _relative(path: Path) -> str:
@@ -138,15 +133,18 @@ def _beside(file: Path) -> set[Path]:
     return {path for path in file.parent.iterdir() if path.suffix in BESIDE}
 
 
-def _files(module: str) -> Iterator[Path]:
-    """File of a module, and those of the packages that it is in: importing it runs them too."""
-    parts = module.split(".")[1:]
-    for depth in range(1, len(parts) + 1):
-        base = PACKAGE.joinpath(*parts[:depth])
-        if (base / "__init__.py").is_file():
-            yield base / "__init__.py"
-        elif base.with_suffix(".py").is_file():
-            yield base.with_suffix(".py")
+def _files(module: str) -> list[Path]:
+    """File of a module, of the first module of a package, or of what is imported from one of them.
+
+    The first module of a package is run as well when another one of it is imported; it re-exports, and
+    decides nothing.
+    """
+    for name in (module, module.rpartition(".")[0]):
+        base = PACKAGE.joinpath(*name.split(".")[1:])
+        for file in (base / "__init__.py", base.with_suffix(".py")):
+            if file.is_file():
+                return [file] if file != PACKAGE / "__init__.py" else []
+    return []
 
 
 def _meaning(path: Path, page: bool) -> str:
@@ -188,7 +186,6 @@ def _parsed(text: str, name: str) -> _Source:
             if node.level:
                 inside = Path(name).with_suffix("").parts
                 package = ".".join([*inside[: len(inside) - node.level], *filter(None, [node.module])])
-            modules.add(package)
             modules.update(f"{package}.{alias.name}" for alias in node.names)
     return _Source(
         hashlib.sha256(ast.dump(tree).encode()).hexdigest(),

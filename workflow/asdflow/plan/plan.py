@@ -6,7 +6,7 @@ Methods that take `wildcards` answer for one job, the others for the whole study
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -260,7 +260,9 @@ class Plan:
         specs = self.detectors(wildcards).values()
         modules = {PARTS["backend"].module(spec["backend"]) for spec in specs}
         modules |= {PARTS["normalization"].module(one) for spec in specs for one in spec["normalization"]}
-        return self._digest("scores", "asdflow.pipeline.detector", *sorted(modules))
+        backends = [PARTS["backend"].build(spec["backend"]) for spec in specs]
+        libraries = sorted({library for backend in backends for library in backend.libraries})
+        return self._digest("scores", "asdflow.pipeline.detector", *sorted(modules), libraries=libraries)
 
     def figures_code(self, wildcards) -> str:
         """Digest of everything that draws the figures of the study."""
@@ -274,11 +276,12 @@ class Plan:
             modules |= {PARTS["normalization"].module(one) for one in spec["normalization"]}
         return self._digest("report", *sorted(modules))
 
-    def _digest(self, *names: str) -> str:
+    def _digest(self, *names: str, libraries: Sequence[str] = ()) -> str:
         """`code_digest`, once: code does not change while the DAG is built."""
-        if names not in self._digests:
-            self._digests[names] = code_digest(*names)
-        return self._digests[names]
+        key = (*names, "libraries", *libraries)
+        if key not in self._digests:
+            self._digests[key] = code_digest(*names, libraries=libraries)
+        return self._digests[key]
 
     @staticmethod
     def schema(kind: str) -> str:

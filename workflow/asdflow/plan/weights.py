@@ -69,6 +69,7 @@ class Weights:
         for a registered file on disk with other bytes than were published.
         """
         for name, spec in self.study.encoders.items():
+            build.encoder(spec).weight_files()  # a folder of one's own is looked into
             reference = spec.get("checkpoint")
             if reference is None:
                 continue

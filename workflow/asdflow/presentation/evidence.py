@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asdflow.presentation.words import count, grouped
+from asdflow.presentation.words import count, grouped, listed
 
 if TYPE_CHECKING:
     from asdflow.presentation.results import Results
@@ -78,10 +78,10 @@ class Evidence:
 
 
 def evidence(results: Results, dataset: str) -> Evidence:
-    """Counted in the clips tables of the machines that have metrics."""
+    """Counted in the clips tables, of the machines and sections that have values."""
     import polars as pl
 
-    test = results.clips(dataset).filter(pl.col("split") == "test", pl.col("label").is_not_null())
+    test = results.of_judged(dataset, results.clips(dataset)).filter(pl.col("split") == "test")
     return counted(test.select("machine", "recording", "section", "domain", "label").iter_rows())
 
 
@@ -101,9 +101,54 @@ def counted(clips: Iterable[tuple[str, str, str, str | None, str]]) -> Evidence:
     return Evidence(labels["normal"], labels["anomaly"], len(cells), normal, anomaly, fewest)
 
 
+def no_values(results: Results, dataset: str) -> str:
+    """Why no system of a data set has values; empty where one has.
+
+    Of several reasons that which most systems have, the first of them where these are equally many.
+    """
+    if results.systems(dataset):
+        return ""
+    rows = results.refused(dataset)
+    order = list(results.kinds)
+    whole = rows.filter(rows["machine"] == "all").to_dicts()
+    reasons = [row["refused"] for row in sorted(whole, key=lambda row: order.index(row["system"]))]
+    return Counter(reasons).most_common(1)[0][0]
+
+
+def beside(results: Results, dataset: str) -> str:
+    """What the values of a data set do not cover: "Not in these numbers: machine pump, section 00: ..."."""
+    parts: dict[str, list[str]] = {}
+    for (machine, section), reason in results.left_out(dataset).items():
+        parts.setdefault(reason, []).append(f"machine {machine}, section {section}")
+    told = [f"{listed(where)}: {reason.removesuffix('.')}" for reason, where in parts.items()]
+    return f"Not in these numbers: {'; '.join(told)}." if told else ""
+
+
 def told(results: Results, dataset: str) -> str:
     """What stands behind the overall numbers, e.g. "5 machines, 400 normal and ..."."""
-    return f"{count(len(results.machines(dataset)), 'machine')}, {evidence(results, dataset).text}"
+    return f"{count(len(results.judged(dataset)), 'machine')}, {evidence(results, dataset).text}"
+
+
+def uncomputed(results: Results, dataset: str) -> str:
+    """Which systems have no values where others have: "Not computed: a and b; the leaderboard says why."."""
+    rows = results.refused(dataset)
+    names = list(dict.fromkeys(rows.filter(rows["machine"] == "all")["system"]))
+    if not names or not results.systems(dataset):
+        return ""
+    most = 6
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    return f"Not computed: {listed([*names[:most], *more])}; the leaderboard says why."
+
+
+def untold(results: Results, dataset: str) -> str:
+    """What there is to score where nothing can be evaluated: "1 machine, 8 test clips of 4 recordings"."""
+    import polars as pl
+
+    test = results.clips(dataset).filter(pl.col("split") == "test")
+    recordings = test.select("machine", "recording").n_unique()
+    clips = f"{count(len(results.machines(dataset)), 'machine')}, {count(test.height, 'test clip')}"
+    each = recordings == test.height
+    return f"{clips}, each a recording of its own" if each else f"{clips} of {count(recordings, 'recording')}"
 
 
 def cautioned(results: Results, dataset: str, *notes: str) -> str:

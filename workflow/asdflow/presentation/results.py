@@ -7,13 +7,14 @@ folder never show up.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asdflow.foundation.errors import ConfigError, DataError
+from asdflow.foundation.errors import ConfigError
 from asdflow.presentation.naming import METRIC_NAMES, Names, System
-from asdflow.products import layout, tables
+from asdflow.presentation.reading import joined
+from asdflow.products import layout
 from asdflow.products.study import Study, Traits
 
 if TYPE_CHECKING:
@@ -57,26 +58,51 @@ class Results(Names):
         return table.filter(table["refused"].is_null()).drop("refused")
 
     def refused(self, dataset: str) -> pl.DataFrame:
-        """Systems that are not computed, and why: columns of `KEYS`, machine, section, refused.
+        """What has no values, and why: columns of `KEYS`, machine, section, refused.
 
-        One row a machine and section that a system could not score, and one whose machine and section is ALL.
+        One row a system, machine and section that could not be scored or evaluated, and one whose machine and
+        section is ALL where a system has no values at all.
         """
         table = self._metrics(dataset)
         table = table.filter(table["refused"].is_not_null())
         return table.select(*KEYS, "machine", "section", "refused").sort(*KEYS, "machine", "section")
+
+    def left_out(self, dataset: str) -> dict[tuple[str, str], str]:
+        """Machines and sections that the values of a data set do not cover, each with the reason.
+
+        Empty where no system has values: then `refused` says why.
+        """
+        if not (systems := self.systems(dataset)):
+            return {}
+        best = systems[0]
+        rows = self.refused(dataset).to_dicts()
+        keys = (*best.feature, best.kind, best.name)
+        return {
+            (row["machine"], row["section"]): row["refused"]
+            for row in rows
+            if tuple(row[key] for key in KEYS[1:]) == keys
+        }
 
     def _metrics(self, dataset: str) -> pl.DataFrame:
         self._dataset(dataset)
         cells = self.grid.cells("metrics", dataset=dataset)
         return self._once(
             ("metrics", dataset),
-            lambda: self._concat([self._path("metrics", **one) for one in cells], "metrics"),
+            lambda: joined([self._path("metrics", **one) for one in cells], "metrics"),
         )
 
     def machines(self, dataset: str) -> list[str]:
-        """Machine names, sorted without regard to case."""
-        names = self.metrics(dataset)["machine"].unique().to_list()
-        return sorted((name for name in names if name != ALL), key=lambda name: (name.lower(), name))
+        """Machine names, sorted without regard to case; also those without values."""
+        return _machines(self._metrics(dataset))
+
+    def judged(self, dataset: str) -> list[str]:
+        """Those of `machines` that have values: some section could be evaluated."""
+        return _machines(self.metrics(dataset))
+
+    def of_judged(self, dataset: str, table: pl.DataFrame) -> pl.DataFrame:
+        """Rows of the machines and sections that have values, of a table with these two columns."""
+        parts = self.metrics(dataset).select("machine", "section").unique()
+        return table.join(parts, on=["machine", "section"], how="semi")
 
     def terms(self, dataset: str) -> list[str]:
         """Metrics that the official score of this data set joins: no target AUC where it has no domains."""
@@ -182,29 +208,55 @@ class Results(Names):
         hint = "; ".join(f"{key}: {known[key]}" for key in wanted)
         raise ConfigError(asked, f"is not part of the study on data set {dataset!r}", f"Choose of {hint}.")
 
-    def featured(self, dataset: str) -> System:
-        """The system whose clips the report plays: the best of those that `report.system` allows."""
-        return self.best(dataset, self.study.report.get("system"))
+    def scored(self, dataset: str) -> dict[System, int]:
+        """Systems with scores and the number of sections that they score, best first.
+
+        Those without values come last, in the order of the configuration.
+        """
+        import polars as pl
+
+        def found() -> dict[System, int]:
+            names = [(name, feature) for name in self.kinds for feature in self.features(dataset)]
+            each = [System(*feature, self.kinds[name], name) for name, feature in names]
+            numbers = {}
+            for system in dict.fromkeys([*self.systems(dataset), *each]):
+                known = self.scores(dataset, system).filter(pl.col("score").is_not_null())
+                numbers[system] = known.select("machine", "section").n_unique() if known.height else 0
+            return {system: number for system, number in numbers.items() if number}
+
+        return self._once(("scored", dataset), found)
+
+    def featured(self, dataset: str) -> System | None:
+        """The system whose clips the report plays: the best of those that `report.system` allows.
+
+        Where none of these has values, the first that scores most sections; None where no system has scores.
+        """
+        wanted = self.study.report.get("system")
+        for system in self.systems(dataset):
+            if wanted in (None, system.name):
+                return system
+        scored = self.scored(dataset)
+        of_wanted = {system: number for system, number in scored.items() if system.name == wanted}
+        chosen = of_wanted or scored
+        return max(chosen, key=chosen.__getitem__, default=None)
 
     def scores(self, dataset: str, system: System) -> pl.DataFrame:
-        """Schema "scores" of all machines of a data set that have metrics, by one system."""
+        """Schema "scores" of all machines of a data set, by one system; null where it was refused."""
         import polars as pl
 
         names = dict(zip(("encoder", "layer", "pooling"), system.feature, strict=True)) | {"dataset": dataset}
-        if system.kind == "fusion":  # one file joins the machines, unlabelled ones as well
+        if system.kind == "fusion":  # one file joins the machines
             files = [self._path("fusion", fusion=system.name, **names)]
         else:
             names["backend"] = self.study.detectors[system.name]["backend"]["name"]
             files = [self._path("scores", machine=one, **names) for one in self.machines(dataset)]
-        table = self._once(("scores", *files), lambda: self._concat(files, "scores"))
-        return table.filter(
-            (pl.col("detector") == system.name) & pl.col("machine").is_in(self.machines(dataset))
-        )
+        table = self._once(("scores", *files), lambda: joined(files, "scores"))
+        return table.filter(pl.col("detector") == system.name)
 
     def clips(self, dataset: str) -> pl.DataFrame:
         """Schema "clips" of all machines of a data set."""
         files = [self._path("clips", dataset=dataset, machine=one) for one in self.machines(dataset)]
-        return self._once(("clips", dataset), lambda: self._concat(files, "clips"))
+        return self._once(("clips", dataset), lambda: joined(files, "clips"))
 
     # -- helpers ---------------------------------------------------------------------------------------------
 
@@ -216,29 +268,10 @@ class Results(Names):
             self._kept[key] = make()
         return self._kept[key]
 
-    @staticmethod
-    def _concat(paths: Sequence[Path], kind: str) -> pl.DataFrame:
-        import polars as pl
-        import pyarrow as pa
 
-        if not paths:
-            raise DataError(
-                kind, "there are no files of this kind", "Give the data set at least one machine."
-            )
-        return pl.from_arrow(pa.concat_tables([_plain(tables.read(path, kind)) for path in paths]))
-
-
-def _plain(table):
-    """A table without the column of maps, which polars does not have: attributes become a list of pairs."""
-    import pyarrow as pa
-
-    fields = []
-    for field in table.schema:
-        if pa.types.is_map(field.type):
-            item = pa.struct([("key", field.type.key_type), ("value", field.type.item_type)])
-            field = pa.field(field.name, pa.list_(item))
-        fields.append(pa.field(field.name, field.type))
-    return table.cast(pa.schema(fields))
+def _machines(table: pl.DataFrame) -> list[str]:
+    names = table["machine"].unique().to_list()
+    return sorted((name for name in names if name != ALL), key=lambda name: (name.lower(), name))
 
 
 def _interval(metric: str) -> list:

@@ -194,7 +194,13 @@ METRICS = Schema(
         Column("normal", pa.int32(), "normal test clips behind the value", low=0),
         Column("anomaly", pa.int32(), "anomalous test clips behind the value", low=0),
         Column("units", pa.int32(), "independent units that the interval resamples", low=0),
-        _REFUSED,
+        Column(
+            "refused",
+            WORD,
+            "why there is no value: what the detector cannot do with these data, or test clips lack; "
+            "one row a section, and one of machine and section 'all' where a system has no value at all",
+            optional=True,
+        ),
     ),
     key=("dataset", "encoder", "layer", "pooling", "kind", "system", "machine", "section", "metric"),
     either=("value", "refused"),

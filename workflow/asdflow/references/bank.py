@@ -14,9 +14,9 @@ import numpy as np
 
 from asdflow.foundation.errors import ConfigError, DataError
 from asdflow.foundation.memory import Lean
-from asdflow.geometry.clustering import canonical_order
 from asdflow.geometry.distances import from_products, in_range, matrix, pairwise
 from asdflow.geometry.inner_products import Products, part_count, products, total
+from asdflow.geometry.order import canonical_order
 from asdflow.geometry.space import Space
 
 SOURCE, TARGET = 0, 1

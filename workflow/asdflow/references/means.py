@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 
 from asdflow.foundation.memory import Lean
-from asdflow.geometry.clustering import canonical_order
 from asdflow.geometry.neighbours import as_slice, in_order
+from asdflow.geometry.order import canonical_order
 from asdflow.geometry.space import Space
 from asdflow.references.bank import Bank, Embedded
 from asdflow.references.mixed_distances import Affine, finished, from_clips, of_means, without

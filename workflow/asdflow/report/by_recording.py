@@ -58,7 +58,7 @@ def by_recording(results: Results, dataset: str, system: System) -> list[Recordi
     import numpy as np
     import polars as pl
 
-    test = results.scores(dataset, system).filter(pl.col("split") == "test")
+    test = results.scores(dataset, system).filter(pl.col("split") == "test", pl.col("score").is_not_null())
     known = _aucs(results, dataset, system)
     found = []
     for (machine, section), here in test.partition_by(["machine", "section"], as_dict=True).items():
@@ -108,7 +108,7 @@ def choose(results: Results, chosen: Mapping[str, Sequence[str] | None]) -> list
         A name that is not part of the study, or was not computed.
     """
     wanted = {key: set(names) for key, names in chosen.items() if names}
-    cells = [(dataset, one) for dataset in results.datasets for one in results.systems(dataset)]
+    cells = [(dataset, one) for dataset in results.datasets for one in results.scored(dataset)]
     named = [dict(zip(CHOICES, (dataset, *one.feature, one.name), strict=True)) for dataset, one in cells]
     for key, names in wanted.items():
         known = {name[key] for name in named}

@@ -9,9 +9,9 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asdflow.foundation.errors import ProductError
+from asdflow.foundation.errors import ProductError, together
 from asdflow.foundation.files import whole_file
-from asdflow.presentation.evidence import Evidence, evidence
+from asdflow.presentation.evidence import Evidence, beside, evidence, no_values
 from asdflow.presentation.results import ALL, METRIC_NAMES, OFFICIAL, Results, Traits
 from asdflow.presentation.words import SIMULATED, count, interval, percent
 
@@ -28,31 +28,51 @@ def table(results: Results) -> pl.DataFrame:
     """Leaderboards of all data sets, one below the other; a metric that a data set lacks is null.
 
     Behind the metrics the columns of `Evidence`: test clips, and the recordings that they were cut from.
-    Systems that are not computed stand last in each, without rank and numbers; `refused` says why.
+    Systems without values stand last in each, without rank and numbers; `refused` says why. `left_out` says
+    which machines and sections the values of the others do not cover.
+
+    Raises DataError where no system has a score on any data set: there is nothing to lay out.
     """
     import polars as pl
 
+    require_scores(results)
     boards = [
         pl.concat([_judged(results, dataset), _refused(results, dataset)], how="diagonal")
         for dataset in results.datasets
     ]
     metrics = [name for name in METRIC_NAMES if any(name in board.columns for board in boards)]
     values = [f"{metric}{end}" for metric in metrics for end in ("", "_low", "_high")]
-    return pl.concat(boards, how="diagonal").select(*IDENTITY, *values, *COUNTS, *TRAITS, "refused")
+    return pl.concat(boards, how="diagonal").select(
+        *IDENTITY, *values, *COUNTS, *TRAITS, "refused", "left_out"
+    )
+
+
+def require_scores(results: Results) -> None:
+    """Raise DataError, with the reason of each data set, where no system has a score on any of them."""
+    if any(results.systems(name) or results.scored(name) for name in results.datasets):
+        return
+    reasons = [f"data set {name}: {no_values(results, name)}" for name in results.datasets]
+    raise together(
+        "the study",
+        "no system has a score",
+        reasons,
+        "Choose other detectors or data that they can work with.",
+    )
 
 
 def _judged(results: Results, dataset: str) -> pl.DataFrame:
     """Leaderboard of a data set with what its numbers rest on."""
     import polars as pl
 
-    rests = asdict(evidence(results, dataset))
+    rests = asdict(evidence(results, dataset)) | {"left_out": beside(results, dataset) or None}
     return results.leaderboard(dataset).with_columns(
-        pl.lit(value).alias(name) for name, value in rests.items()
+        pl.lit(value, pl.String if name == "left_out" else pl.Int32).alias(name)
+        for name, value in rests.items()
     )
 
 
 def _refused(results: Results, dataset: str) -> pl.DataFrame:
-    """One row a system that is not computed."""
+    """One row a system without values."""
     import polars as pl
 
     rows = results.refused(dataset).filter(pl.col("machine") == ALL)
@@ -124,7 +144,7 @@ def _value(name: str, text: str) -> Any:
         return text == "true"
     if name in ("rank", "units", *RESTS_ON):
         return int(text) if text else None
-    if name in (*IDENTITY, "refused"):
+    if name in (*IDENTITY, "refused", "left_out"):
         return text
     return float(text) if text else None
 
@@ -132,6 +152,11 @@ def _value(name: str, text: str) -> Any:
 def _block(dataset: str, rows: list[Mapping[str, Any]], limit: int) -> str:
     refused = [row for row in rows if row.get("refused")]
     rows = [row for row in rows if not row.get("refused")]
+    missing = _not_computed(refused, limit)
+    if not rows:
+        title = f"{dataset}: no system has values"
+        notes = [SIMULATED] if refused[0]["simulated"] else []
+        return "\n".join([title, "-" * len(title), *notes, *missing])
     first = rows[0]
     terms = [name for name in METRIC_NAMES if name != OFFICIAL and first.get(name) is not None]
     names = (
@@ -174,11 +199,21 @@ def _block(dataset: str, rows: list[Mapping[str, Any]], limit: int) -> str:
     title = f"{dataset}: {count(len(rows), 'system')}, {rests.text}"
     notes = [SIMULATED] if first["simulated"] else []
     notes += [rests.caution] if rests.few else []
+    notes += [first["left_out"]] if first.get("left_out") else []
     if len(rows) > limit:
         notes.append(f"{len(rows) - limit} more in leaderboard.csv.")
-    for row in refused[:limit]:
+    return "\n".join([title, "-" * len(title), *lines, *notes, *missing])
+
+
+def _not_computed(refused: list[Mapping[str, Any]], limit: int) -> list[str]:
+    """A line for each system without values; one for all systems that say the same."""
+    by_reason: dict[str, list[str]] = {}
+    for row in refused:
         feature = " ".join(row[name] for name in ("encoder", "layer", "pooling"))
-        notes.append(f"Not computed: {row['system']} on {feature}: {row['refused']}")
-    if len(refused) > limit:
-        notes.append(f"{len(refused) - limit} more that are not computed in leaderboard.csv.")
-    return "\n".join([title, "-" * len(title), *lines, *notes])
+        by_reason.setdefault(row["refused"], []).append(f"{row['system']} on {feature}")
+    notes = []
+    for reason, systems in by_reason.items():
+        who = systems[0] if len(systems) == 1 else f"{count(len(systems), 'system')}, {systems[0]} first"
+        notes.append(f"Not computed: {who}: {reason}")
+    more = len(notes) - limit
+    return notes[:limit] + ([f"{more} more reasons in leaderboard.csv."] if more > 0 else [])

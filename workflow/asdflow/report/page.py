@@ -13,7 +13,7 @@ from asdflow.foundation.errors import ConfigError
 from asdflow.foundation.files import whole_file
 from asdflow.presentation import words
 from asdflow.presentation.colours import MARKERS, marks, tokens
-from asdflow.presentation.evidence import FEW
+from asdflow.presentation.evidence import FEW, beside, no_values, uncomputed, untold
 from asdflow.presentation.results import METRIC_NAMES, OFFICIAL, Results, Traits
 from asdflow.presentation.words import SIMULATED
 from asdflow.report import facts, sound
@@ -96,8 +96,8 @@ def build(
         audio = sound.recordings(results.study, base, longest)
     featured = {name: results.featured(name) for name in results.datasets}
     chosen = {
-        name: sound.choose(results, name, featured[name], each) if each and not results.given(name) else {}
-        for name in results.datasets
+        name: sound.choose(results, name, system, each) if each and system and not results.given(name) else {}
+        for name, system in featured.items()
     }
     machines, _ = sound.machines(chosen, audio, seconds, int(limit_mb * 1e6))
     pages = [
@@ -134,12 +134,22 @@ def build(
 
 @dataclass(frozen=True)
 class DatasetPage:
-    """Everything that the page says about one data set."""
+    """Everything that the page says about one data set.
+
+    `verdict` is None where no system has values: then `nothing` says why, `untold` what there is to score,
+    and `undrawn` names the figures that would show values. `featured` is empty where none has scores either.
+    `beside` says which machines and sections the values do not cover, `uncomputed` which systems have none.
+    """
 
     name: str
     simulated: bool
     given: bool
-    verdict: Verdict
+    verdict: Verdict | None
+    nothing: str
+    untold: str
+    beside: str
+    uncomputed: str
+    undrawn: tuple[str, ...]
     drawings: tuple[tuple[str, Drawing], ...]
     machines: tuple[Machine, ...]
     featured: str
@@ -151,7 +161,7 @@ class DatasetPage:
 
 
 def _dataset(
-    results: Results, name: str, files: Mapping[str, str | Path], machines, featured: System
+    results: Results, name: str, files: Mapping[str, str | Path], machines, featured: System | None
 ) -> DatasetPage:
     number = results.datasets.index(name)
     drawings = tuple(
@@ -161,17 +171,23 @@ def _dataset(
         )
         for index, (figure, path) in enumerate(files.items())
     )
-    recordings = by_recording(results, name, featured)
+    recordings = by_recording(results, name, featured) if featured else []
+    nothing = no_values(results, name)
     of_machine = max(1, RECORDINGS // len(results.machines(name)))
     listed = recordings if len(recordings) <= RECORDINGS else _most_anomalous(recordings, of_machine)
     return DatasetPage(
         name,
         results.simulated(name),
         bool(results.given(name)),
-        verdict(results, name),
-        drawings,
+        None if nothing else verdict(results, name),
+        nothing,
+        untold(results, name) if nothing else "",
+        beside(results, name),
+        uncomputed(results, name),
+        tuple(heading for heading, drawing in drawings if nothing and not drawing.svg),
+        tuple(one for one in drawings if one[1].svg or not nothing),
         tuple(machines),
-        results.label(featured),
+        results.label(featured) if featured else "",
         tuple(facts.clip_counts(results, name)),
         facts.oddities(results, name),
         tuple(listed),
@@ -193,7 +209,7 @@ def _cautions(pages: Sequence[DatasetPage]) -> list[str]:
     """Each caution about few recordings once, with the data sets that it concerns."""
     concerned: dict[str, list[str]] = {}
     for page in pages:
-        if page.verdict.caution:
+        if page.verdict and page.verdict.caution:
             concerned.setdefault(page.verdict.caution, []).append(page.name)
     everywhere = len(pages) == 1
     return [text if everywhere else f"{words.listed(names)}: {text}" for text, names in concerned.items()]
@@ -205,7 +221,7 @@ def _board(results: Results) -> dict[str, Any]:
     metrics = [name for name in METRIC_NAMES if name in rows[0]]
     ends = [row[OFFICIAL] for row in rows if not row["refused"]]
     ends += [row[f"{OFFICIAL}_{end}"] for row in rows if row["units"] for end in ("low", "high")]
-    low, high = min(ends), max(ends)
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
     drawn = marks(results.kinds)
     order = {name: index for index, name in enumerate(results.kinds)}
     for row in rows:
@@ -218,7 +234,7 @@ def _board(results: Results) -> dict[str, Any]:
             None if row[key] is None else round(100 * (row[key] - low) / (high - low or 1.0), 1)
             for key in (f"{OFFICIAL}_low", OFFICIAL, f"{OFFICIAL}_high")
         )
-    no_target = all("auc_target" not in results.terms(name) for name in results.datasets)
+    no_target = "auc_target" not in metrics
     names = METRIC_NAMES | ({"auc_source": "AUC"} if no_target else {})
     return {
         "rows": rows,

@@ -92,16 +92,19 @@ def choose(results: Results, dataset: str, system: System, each: int) -> dict[st
     """The `each` most and as many least anomalous test clips of every machine, rank 1 the highest score.
 
     Equal scores are ordered by section and clip. A machine with fewer than twice as many test clips shows
-    each of them once. A machine with several sections is ranked over all of them.
+    each of them once. A machine with several sections is ranked over all of them that have scores; one
+    without any is absent.
     """
     import polars as pl
 
     rows = {(row["machine"], row["section"], row["clip"]): row for row in results.clips(dataset).to_dicts()}
-    test = results.scores(dataset, system).filter(pl.col("split") == "test")
+    test = results.scores(dataset, system).filter(pl.col("split") == "test", pl.col("score").is_not_null())
     test = test.sort(["score", "section", "clip"], descending=[True, False, False])
     chosen = {}
     for machine in results.machines(dataset):
         ranked = test.filter(pl.col("machine") == machine).to_dicts()
+        if not ranked:
+            continue
         count = len(ranked)
         top = list(range(min(each, count)))
         bottom = [index for index in range(max(0, count - each), count) if index not in top]

@@ -126,7 +126,9 @@ def difference(results: Results, dataset: str, first: System, second: System) ->
 
     keys = ["machine", "section", "clip"]
     one, two = (
-        results.scores(dataset, system).filter(pl.col("split") == "test").sort(keys)
+        results.of_judged(dataset, results.scores(dataset, system))
+        .filter(pl.col("split") == "test")
+        .sort(keys)
         for system in (first, second)
     )
     options = results.study.metrics
@@ -148,10 +150,10 @@ def difference(results: Results, dataset: str, first: System, second: System) ->
 def _other(results: Results, dataset: str, best: System) -> tuple[System | None, str]:
     """System to compare the best with, and what it is."""
     plain = results.plain_neighbour
-    if plain is not None and plain != best.name:
-        feature = dict(zip(("encoder", "layer", "pooling"), best.feature, strict=True))
-        return results.best(dataset, plain, feature), "plain nearest neighbour"
     systems = results.systems(dataset)
+    for one in systems:  # absent where it was refused
+        if one.name == plain != best.name and one.feature == best.feature:
+            return one, "plain nearest neighbour"
     return (systems[1], "the next best system") if len(systems) > 1 else (None, "")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from asdflow.foundation.errors import ProductError
+from asdflow.foundation.errors import AsdflowError, ProductError
 from asdflow.pipeline.build import fusion as build_fusion
 
 KEYS = ("machine", "section", "split", "clip")
@@ -17,7 +17,8 @@ KEYS = ("machine", "section", "split", "clip")
 def fuse_columns(scores: Mapping[str, pa.Table], fusion: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Columns of schema "scores" of the fused system.
 
-    Where a detector has no scores in a section, the fusion has none either, and says which and why.
+    Where a detector has no scores in a section, the fusion has none either, and says which and why; so it
+    does where its own rule cannot work with a section.
 
     Parameters
     ----------
@@ -56,8 +57,11 @@ def fuse_columns(scores: Mapping[str, pa.Table], fusion: Mapping[str, Any], name
         bank, test = (unit == place) & train, (unit == place) & ~train
         known = domains[bank]
         domain = None if None in set(known) else (known == "target").astype(np.int64)
-        fused[bank] = rule.combine(values[:, bank], values[:, bank], domain)
-        fused[test] = rule.combine(values[:, test], values[:, bank], domain)
+        try:
+            fused[bank] = rule.combine(values[:, bank], values[:, bank], domain)
+            fused[test] = rule.combine(values[:, test], values[:, bank], domain)
+        except AsdflowError as error:
+            refused[unit == place] = " ".join(str(error).split())  # one line
     columns = {key: tables[0].column(key) for key in tables[0].column_names}
     return columns | {
         "detector": [name] * len(train),

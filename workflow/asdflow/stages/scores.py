@@ -76,11 +76,12 @@ def _of_section(
     fits = Fits(bank)
     scores: dict[str, np.ndarray | str] = {}
     for name, spec in detectors.items():
+        detector = build_detector(spec)
         try:
-            fitted = build_detector(spec).fit(fits)
+            fitted = detector.fit(fits)
             scores[name] = _finite(fitted.self_scores(), fitted.score_samples(queries))
         except AsdflowError as error:
-            scores[name] = " ".join(str(error).split())  # one line
+            scores[name] = " ".join(str(error).removeprefix(f"{detector}: ").split())  # one line
             print(f"machine {section.machine}, section {section.name}, {name} is not computed: {error}")
     return scores
 
