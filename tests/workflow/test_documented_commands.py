@@ -29,7 +29,8 @@ def commands(page: str, program: str) -> list[str]:
     inline = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     found = [" ".join(each.split()) for each in (*lines, *inline)]
-    return [each for each in dict.fromkeys(found) if each.startswith(f"{program} ")]
+    typed = (each for each in dict.fromkeys(found) if "..." not in each)  # shortened ones are no commands
+    return [each for each in typed if each.startswith(f"{program} ")]
 
 
 ALL = {
